@@ -1,0 +1,91 @@
+import { type Elements, matchElements } from './matcher.ts';
+
+/** A pattern within one segment, with what it leads to. */
+interface Entry<T> {
+  readonly elements: Elements;
+  readonly key: string;
+  readonly value: T;
+  readonly textLength: number;
+}
+
+/** Entries by the text that a segment must start or end with; `lengths` are those that occur, longest first. */
+interface AffixTable<V> {
+  readonly lengths: number[];
+  readonly byText: Map<string, V>;
+}
+
+/**
+ * An index of in-segment patterns such as `acme-:version-:platform.tar.gz`, by prefix and then by suffix, so that
+ * looking a segment up costs its length and not the number of patterns.
+ */
+export interface AffixIndex<T> {
+  /** Finds the value of a pattern, or makes it with `create` when the pattern is new. */
+  ensure(elements: Elements, key: string, create: () => T): T;
+  /**
+   * Visits the patterns that match `input` from `from` to `to`, the most specific first, with the captures appended to
+   * `values`, until `visit` returns something.
+   */
+  find<R>(input: string, from: number, to: number, values: string[], visit: (value: T) => R | undefined): R | undefined;
+}
+
+/** Makes an empty index of in-segment patterns. */
+export function createAffixIndex<T>(): AffixIndex<T> {
+  const prefixes = createTable<AffixTable<Entry<T>[]>>();
+
+  return {
+    ensure(elements, key, create) {
+      const suffixes = ensure(prefixes, textAt(elements, 0), () => createTable<Entry<T>[]>());
+      const entries = ensure<Entry<T>[]>(suffixes, textAt(elements, -1), () => []);
+      const known = entries.find((entry) => entry.key === key);
+      if (known) return known.value;
+      const value = create();
+      entries.push({ elements, key, value, textLength: countText(elements) });
+      entries.sort((a, b) => b.textLength - a.textLength);
+      return value;
+    },
+
+    find(input, from, to, values, visit) {
+      const depth = values.length;
+      for (const prefixLength of prefixes.lengths) {
+        if (from + prefixLength >= to) continue;
+        const suffixes = prefixes.byText.get(input.slice(from, from + prefixLength));
+        if (!suffixes) continue;
+        for (const suffixLength of suffixes.lengths) {
+          if (from + prefixLength + suffixLength >= to) continue;
+          for (const entry of suffixes.byText.get(input.slice(to - suffixLength, to)) ?? []) {
+            if (!matchElements(entry.elements, 0, input, from, to, values)) continue;
+            const found = visit(entry.value);
+            if (found !== undefined) return found;
+            values.length = depth;
+          }
+        }
+      }
+      return undefined;
+    },
+  };
+}
+
+function createTable<V>(): AffixTable<V> {
+  return { lengths: [], byText: new Map() };
+}
+
+function ensure<V>(table: AffixTable<V>, text: string, create: () => V): V {
+  const known = table.byText.get(text);
+  if (known !== undefined) return known;
+  const value = create();
+  table.byText.set(text, value);
+  if (!table.lengths.includes(text.length)) {
+    table.lengths.push(text.length);
+    table.lengths.sort((a, b) => b - a);
+  }
+  return value;
+}
+
+function textAt(elements: Elements, index: number): string {
+  const element = elements.at(index);
+  return typeof element === 'string' ? element : '';
+}
+
+function countText(elements: Elements): number {
+  return elements.reduce((sum, element) => sum + (typeof element === 'string' ? element.length : 0), 0);
+}

@@ -1,0 +1,106 @@
+import type { Report } from './errors.ts';
+import { compileMatcher } from './matcher.ts';
+import { flatten, listNames, parseTemplate } from './path.ts';
+import { PatternError, type PatternToken } from './pattern.ts';
+import type { Rule } from './rule.ts';
+import type { QueryCondition } from './rule-index.ts';
+
+/** A pattern, checked. */
+export interface Match {
+  /** The sequences that its optional groups make; `tokens` is `undefined` for a rule without a pattern. */
+  readonly alternatives: readonly { readonly tokens: readonly PatternToken[] | undefined; readonly names: readonly string[] }[];
+  /** What it asks of the query. */
+  readonly query: readonly QueryCondition[];
+  /** The names that every alternative has. */
+  readonly always: ReadonlySet<string>;
+  /** The names that only some alternatives have. */
+  readonly sometimes: ReadonlySet<string>;
+  /** The names that come from the query. */
+  readonly fromQuery: ReadonlySet<string>;
+  /** The name of the wildcard that every alternative ends with, if it does. */
+  readonly rest: string | undefined;
+}
+
+const EVERYTHING: Match = {
+  alternatives: [{ tokens: undefined, names: [] }],
+  query: [],
+  always: new Set(),
+  sometimes: new Set(),
+  fromQuery: new Set(),
+  rest: undefined,
+};
+
+/** Compiles the `match` of a rule; what is wrong is reported, and then the result is of no use. */
+export function compileMatch({ match, protocol }: Rule, report: Report): Match {
+  if (match === undefined) return EVERYTHING;
+  const problem = findStartProblem(match, protocol.subjects);
+  if (problem) {
+    report('invalid_match', ['match'], problem);
+    return EVERYTHING;
+  }
+  try {
+    const [path, query] = protocol.subjects === 'path' ? splitQuery(match) : [match, ''];
+    return checkNames(join(path, compileQuery(query)), report);
+  } catch (error) {
+    if (!(error instanceof PatternError)) throw error;
+    report('invalid_match', ['match'], `\`${match}\` is not a pattern: ${error.message}.`);
+    return EVERYTHING;
+  }
+}
+
+function findStartProblem(match: string, subjects: 'name' | 'path'): string | undefined {
+  const slash = /^\{?\//.test(match);
+  if (subjects === 'path' && !slash) return `The pattern is matched on the path; write \`/${match}\`.`;
+  if (subjects === 'name' && slash) return `The pattern is matched on a name; write it without the slash: \`${match.replace('/', '')}\`.`;
+  return match === '' ? 'The pattern is empty; leave `match` out for every name.' : undefined;
+}
+
+function join(path: string, query: readonly QueryCondition[]): Match {
+  const sequences = flatten(parseTemplate(path));
+  for (const tokens of sequences) compileMatcher(tokens);
+  const queryNames = query.flatMap(({ names }) => names);
+  const lists = sequences.map((tokens) => [...listNames(tokens), ...queryNames]);
+  const always = new Set(lists[0]?.filter((name) => lists.every((list) => list.includes(name))));
+  const last = sequences.map((tokens) => tokens.at(-1));
+  const rest = last[0]?.type === 'wildcard' ? last[0].name : undefined;
+  return {
+    alternatives: sequences.map((tokens) => ({ tokens, names: listNames(tokens) })),
+    query,
+    always,
+    sometimes: new Set(lists.flat().filter((name) => !always.has(name))),
+    fromQuery: new Set(queryNames),
+    rest: last.every((token) => token?.type === 'wildcard' && token.name === rest) ? rest : undefined,
+  };
+}
+
+function checkNames(match: Match, report: Report): Match {
+  const queryNames = match.query.flatMap(({ names }) => names);
+  for (const { names } of match.alternatives) {
+    const all = [...names, ...queryNames];
+    const twice = all.find((name, index) => all.indexOf(name) !== index);
+    if (twice === undefined) continue;
+    report('conflicting_parameter', ['match'], `The variable \`${twice}\` stands twice in this pattern; give each its own name.`);
+    break;
+  }
+  return match;
+}
+
+/** Splits a pattern at its first `?` that is not escaped or quoted. */
+function splitQuery(match: string): readonly [path: string, query: string] {
+  const [path = ''] = /^(?:\\[^]|"(?:\\[^]|[^"\\])*"|[^?])*/.exec(match) ?? [];
+  return [path, match.slice(path.length + 1)];
+}
+
+/** Reads `version=:version&os=linux`: what the parameters must be, in any order. */
+function compileQuery(query: string): readonly QueryCondition[] {
+  if (query === '') return [];
+  return query.split('&').map((parameter) => {
+    const [key = '', ...value] = parameter.split('=');
+    if (key === '') throw new PatternError('a query parameter has no name');
+    const [tokens = [], more] = flatten(parseTemplate(value.join('=')));
+    if (more) throw new PatternError('a query parameter cannot have an optional group');
+    // A value has no segments, so that a variable in it may stand for slashes too.
+    const elements = compileMatcher(tokens.map((token) => (token.type === 'param' ? { ...token, type: 'wildcard' } : token)));
+    return { key, elements, names: listNames(tokens) };
+  });
+}

@@ -1,0 +1,145 @@
+import type { Match } from './compile-match.ts';
+import type { CompiledUpstream } from './compiled-rule.ts';
+import { type Credential, holdCredential } from './credential.ts';
+import type { Report } from './errors.ts';
+import { parseAuthority, splitHost } from './host.ts';
+import { listNames } from './path.ts';
+import type { TemplateToken } from './pattern.ts';
+import type { Rule, UpstreamConfig } from './rule.ts';
+import { suggest } from './suggest.ts';
+import { expand, listRequired, type Params, parseTarget, type TargetAddress } from './target.ts';
+
+/** Compiles the `to` of a rule: every address checked against its `match`. */
+export function compileUpstreams(
+  rule: Rule,
+  match: Match,
+  hosts: readonly string[],
+  report: Report,
+  warn: Report,
+): readonly CompiledUpstream[] {
+  const { to } = rule;
+  if (to === undefined) {
+    if (!rule.protocol.targetOptional) report('missing_target', [], 'This rule leads nowhere; write `to:` with the address of an upstream.');
+    return [];
+  }
+  if (Array.isArray(to) && to.length === 0) report('missing_target', ['to'], 'The list of upstreams is empty; write at least one address.');
+  const list = (Array.isArray(to) ? to : [to]) as readonly (string | UpstreamConfig)[];
+  return list.flatMap((entry, index) => {
+    const config = typeof entry === 'string' ? { url: entry } : entry;
+    const key = ['to', ...(Array.isArray(to) ? [index] : []), ...(typeof entry === 'string' ? [] : ['url'])];
+    const address = parseTarget(config.url);
+    if ('code' in address) {
+      report(address.code, key, address.message);
+      return [];
+    }
+    checkVariables(address, match, key, report, warn);
+    checkAllow(config.allow, key, report);
+    const credential = config.auth ?? rule.auth;
+    warnDoubts(rule, address, hosts, credential, key, warn);
+    return [compileUpstream(rule, match, address, config.allow ?? [], credential)];
+  });
+}
+
+function compileUpstream(
+  { protocol }: Rule,
+  match: Match,
+  address: TargetAddress,
+  allow: readonly string[],
+  credential: Credential | undefined,
+): CompiledUpstream {
+  const origin = protocol.locate?.(address.origin) ?? address.origin;
+  const inPath = (value: string, name: string) => (match.fromQuery.has(name) ? encodeDelimiters(value) : value);
+  const inQuery = (value: string, name: string) => (match.fromQuery.has(name) ? value : encodeAmpersands(value));
+  const upstream: CompiledUpstream = {
+    origin,
+    host: origin.slice(origin.indexOf('//') + 2),
+    authenticated: credential !== undefined,
+    allow: allow.map((host) => host.toLowerCase()),
+    place: compilePlace(protocol, match, address.path, inPath),
+    query: (params) => expand(address.query, params, inQuery),
+  };
+  if (credential) holdCredential(upstream, credential);
+  return upstream;
+}
+
+/** Says where a subject is: under the same name, below a base, or where a template says. */
+function compilePlace(
+  protocol: Rule['protocol'],
+  match: Match,
+  path: readonly TemplateToken[],
+  encode: (value: string, name: string) => string,
+): (params: Params, subject: string) => string {
+  if (!protocol.rename) return (params) => expand(path, params, encode);
+  if (path.length === 0) return (_, subject) => subject;
+  const skip = protocol.subjects === 'name' ? 1 : 0;
+  if (listNames(path).length > 0) return (params) => expand(path, params, encode).slice(skip);
+  const base = expand(path, {}, encode).slice(skip);
+  const { rest } = match;
+  if (rest !== undefined) return (params) => `${base}/${params[rest]}`;
+  if (match.alternatives[0]?.tokens === undefined) return (_, subject) => (skip === 1 ? `${base}/${subject}` : base + subject);
+  return () => base;
+}
+
+function checkVariables(address: TargetAddress, match: Match, key: (string | number)[], report: Report, warn: Report): void {
+  const known = [...match.always, ...match.sometimes];
+  const used = [...listNames(address.path), ...listNames(address.query)];
+  const required = new Set([...listRequired(address.path), ...listRequired(address.query)]);
+  for (const name of new Set(used)) {
+    if (!known.includes(name)) {
+      const near = suggest(name, known);
+      const hint = near ? `did you mean \`${near}\`?` : known.length > 0 ? `it has ${known.map((other) => `\`${other}\``).join(', ')}.` : 'it has none.';
+      report('unknown_parameter', key, `\`match\` has no variable \`${name}\`; ${hint}`);
+    } else if (match.sometimes.has(name) && required.has(name)) {
+      report('optional_parameter', key, `\`${name}\` is optional in \`match\`; put what depends on it in braces here too.`);
+    }
+  }
+  const appended = used.length === 0 ? match.rest : undefined;
+  const unused = known.filter((name) => !used.includes(name) && name !== appended);
+  if (unused.length > 0 && address.path.length > 0) {
+    warn('unused_parameter', key, `${unused.map((name) => `\`${name}\``).join(', ')} of \`match\` is not used here: requests that differ only in it lead to one place.`);
+  }
+}
+
+function checkAllow(allow: readonly string[] | undefined, key: readonly (string | number)[], report: Report): void {
+  allow?.forEach((host, index) => {
+    if (!parseAuthority(host)) report('invalid_host', [...key.slice(0, -1), 'allow', index], `\`${host}\` is not a host; write a name or an address, with a port if it needs one.`);
+  });
+}
+
+function warnDoubts(
+  rule: Rule,
+  { origin, host }: TargetAddress,
+  hosts: readonly string[],
+  credential: Credential | undefined,
+  key: readonly (string | number)[],
+  warn: Report,
+): void {
+  const { name } = splitHost(host);
+  const plain = origin.startsWith('http:');
+  if (hosts.some((own) => splitHost(own).name === name)) {
+    warn('self_target', key, `This leads to \`${name}\`, a host of this rule; if Turnout answers there, requests go round in a circle.`);
+  }
+  if (plain && credential && !isLoopback(name)) {
+    warn('insecure_credentials', key, 'The credential of this rule is sent without encryption; write `https://`.');
+  }
+  if (credential && rule.mode === 'redirect') {
+    warn('redirect_without_credentials', key, 'A redirect cannot carry the credential of this rule; leave `mode: redirect` out.');
+  }
+  if (plain && rule.mode === 'redirect' && !rule.downgrade) {
+    warn('downgrade', key, 'Clients that came over https are not redirected to http but served through the gateway; write `https://`, or `downgrade: true` if all your clients follow.');
+  }
+}
+
+function isLoopback(name: string): boolean {
+  return name === 'localhost' || name === '[::1]' || /^127\./.test(name);
+}
+
+/** A value from a query, for a path. */
+function encodeDelimiters(value: string): string {
+  return value.replaceAll('/', '%2F').replaceAll('?', '%3F');
+}
+
+/** A value from a path, for a query. */
+function encodeAmpersands(value: string): string {
+  return value.replaceAll('&', '%26').replaceAll('+', '%2B');
+}

@@ -1,0 +1,118 @@
+import type { CompiledRule } from './compiled-rule.ts';
+import { compileMatch, type Match } from './compile-match.ts';
+import { compileUpstreams } from './compile-upstream.ts';
+import { type Report, RuleError, type RuleIssue } from './errors.ts';
+import { formatAuthority, parseAuthority } from './host.ts';
+import type { Rule } from './rule.ts';
+import { createRuleIndex, type RuleIndex } from './rule-index.ts';
+
+/** Compiled rules: immutable, swapped whole. */
+export interface RuleSet {
+  /** The rules, in the order in which they were written. */
+  readonly rules: readonly CompiledRule[];
+  /** What is doubtful but no mistake, such as a rule that can never be reached. */
+  readonly warnings: readonly RuleIssue[];
+  /** The index that `decide` reads. */
+  readonly index: RuleIndex;
+}
+
+/**
+ * Checks rules and builds the index that makes deciding independent of their number.
+ *
+ * @throws RuleError With every mistake of every rule.
+ */
+export function compileRules(rules: readonly Rule[]): RuleSet {
+  const errors: RuleIssue[] = [];
+  const warnings: RuleIssue[] = [];
+  const names = new Map<string, number>();
+  const index = createRuleIndex();
+  const compiled = rules.flatMap((rule, order) => {
+    const report = collect(errors, order);
+    const mistakes = errors.length;
+    checkName(rule.name, names, order, report);
+    const match = compileMatch(rule, report);
+    const hosts = compileHosts(rule.host, report);
+    const at = compileMount(rule, report);
+    const upstreams = compileUpstreams(rule, match, hosts, report, collect(warnings, order));
+    if (errors.length > mistakes) return [];
+    const result: CompiledRule = {
+      name: rule.name ?? `rules[${order}]`,
+      order,
+      protocol: rule.protocol,
+      hosts,
+      at,
+      match: rule.match,
+      mode: rule.mode ?? 'auto',
+      status: rule.status,
+      downgrade: rule.downgrade ?? false,
+      dropQuery: rule.query === 'drop',
+      upstreams,
+    };
+    if (!addToIndex(index, result, match)) warnUnreachable(result, collect(warnings, order));
+    return [result];
+  });
+  if (errors.length > 0) throw new RuleError(errors);
+  return { rules: compiled, warnings, index };
+}
+
+/** Adds every alternative on every host; tells whether any of them has a place of its own. */
+function addToIndex(index: RuleIndex, rule: CompiledRule, match: Match): boolean {
+  const hosts = rule.hosts.length > 0 ? rule.hosts : [undefined];
+  let reachable = false;
+  for (const host of hosts) {
+    for (const { tokens, names } of match.alternatives) {
+      const taken = index.add(host, rule.at, tokens, { rule, names, query: match.query });
+      reachable ||= !taken;
+    }
+  }
+  return reachable;
+}
+
+function warnUnreachable(rule: CompiledRule, warn: Report): void {
+  warn('unreachable_rule', rule.match === undefined ? [] : ['match'], 'This rule is never reached: an earlier rule has the same host, mount, protocol and pattern.');
+}
+
+function collect(issues: RuleIssue[], order: number): Report {
+  return (code, key, message) => issues.push({ code, path: ['rules', order, ...key], message });
+}
+
+function checkName(name: string | undefined, names: Map<string, number>, order: number, report: Report): void {
+  if (name === undefined) return;
+  const earlier = names.get(name);
+  if (earlier === undefined) names.set(name, order);
+  else report('duplicate_name', ['name'], `Another rule, the ${ordinal(earlier + 1)}, is called \`${name}\` too; give each its own name.`);
+}
+
+function compileHosts(host: Rule['host'], report: Report): readonly string[] {
+  if (host === undefined) return [];
+  const list = typeof host === 'string' ? [host] : host;
+  if (list.length === 0) report('invalid_host', ['host'], 'The list of hosts is empty; name a host, or leave `host` out for any host.');
+  const hosts = list.flatMap((text, index) => {
+    const wildcard = text.startsWith('*.');
+    const authority = parseAuthority(wildcard ? text.slice(2) : text);
+    if (authority && !(wildcard && authority.port !== undefined)) return [(wildcard ? '*.' : '') + formatAuthority(authority)];
+    report('invalid_host', typeof host === 'string' ? ['host'] : ['host', index], explainHost(text));
+    return [];
+  });
+  return [...new Set(hosts)];
+}
+
+function explainHost(text: string): string {
+  if (text.includes('/')) return `\`${text}\` is more than a host; write the host alone and the path as \`at\`.`;
+  if (text.includes('*')) return `\`${text}\` is not a host pattern; \`*\` stands for whole labels at the front, as in \`*.acme.dev\`, without a port.`;
+  return `\`${text}\` is not a host; write a name such as \`get.acme.dev\`, in its ASCII form.`;
+}
+
+function compileMount({ at = '/', protocol }: Rule, report: Report): string {
+  if (!/^\/(?:[\w\-.~!$&'()*+,;=:@/]|%[\dA-Fa-f]{2})*$/.test(at) || at.includes('//')) {
+    report('invalid_mount', ['at'], `\`${at}\` is not a mount path; write a path that starts with a slash, such as \`/pypi/\`.`);
+  } else if (protocol.rootOnly && at !== '/') {
+    report('mount_not_supported', ['at'], `Clients of \`${protocol.name}\` ask at the root of a host only; leave \`at\` out and give it a host of its own if it needs one.`);
+  }
+  return at.endsWith('/') ? at : `${at}/`;
+}
+
+function ordinal(number: number): string {
+  const suffix = { 1: 'st', 2: 'nd', 3: 'rd' }[number % 10];
+  return `${number}${suffix && Math.floor(number / 10) % 10 !== 1 ? suffix : 'th'}`;
+}

@@ -1,0 +1,39 @@
+import type { RedirectStatus } from './decision.ts';
+import type { Mode, Protocol, UpstreamInfo } from './protocol.ts';
+import type { Params } from './target.ts';
+
+/** An upstream of a compiled rule. */
+export interface CompiledUpstream extends UpstreamInfo {
+  /** Hosts to which it may lead the gateway beyond public https addresses. */
+  readonly allow: readonly string[];
+  /** The name that a subject has there, or the path below which the mount is there. */
+  place(params: Params, subject: string): string;
+  /** The query that the address brings. */
+  query(params: Params): string;
+}
+
+/** A rule that has been checked and prepared. */
+export interface CompiledRule {
+  /** The name, given or `rules[N]`. */
+  readonly name: string;
+  /** The position among the rules, from 0. */
+  readonly order: number;
+  /** The protocol. */
+  readonly protocol: Protocol;
+  /** The hosts as written; empty for any. */
+  readonly hosts: readonly string[];
+  /** The mount path, with a slash at both ends. */
+  readonly at: string;
+  /** The pattern as written; `undefined` for every name. */
+  readonly match: string | undefined;
+  /** How its artifacts are delivered. */
+  readonly mode: Mode;
+  /** The status of redirects, when the rule sets it. */
+  readonly status: RedirectStatus | undefined;
+  /** Whether https may lead to http. */
+  readonly downgrade: boolean;
+  /** Whether the request's query is left out of the target. */
+  readonly dropQuery: boolean;
+  /** The upstreams in the order of fallback; empty when the rule has no `to`. */
+  readonly upstreams: readonly CompiledUpstream[];
+}

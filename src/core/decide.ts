@@ -1,0 +1,229 @@
+import type { CompiledRule, CompiledUpstream } from './compiled-rule.ts';
+import type { RuleSet } from './compile.ts';
+import type { Decision, RedirectStatus } from './decision.ts';
+import { matchElements } from './matcher.ts';
+import type { Answer, Delivery, Protocol, ProtocolRequest, Resource, RuleContext } from './protocol.ts';
+import { findParameter, mergeQuery } from './query.ts';
+import { findRequestProblem, hasDotSegment, type RequestDescriptor } from './request.ts';
+import type { Leaf, Mount } from './rule-index.ts';
+import type { Params } from './target.ts';
+
+/** A decision with what the gateway needs to carry it out. */
+export interface Route {
+  /** The decision. */
+  readonly decision: Decision;
+  /** The protocol that read the request. */
+  readonly protocol?: Protocol;
+  /** The rule that the request follows. */
+  readonly rule?: CompiledRule;
+  /** The upstream that was chosen. */
+  readonly upstream?: CompiledUpstream;
+  /** What the request asks for, under its public name. */
+  readonly resource?: Resource;
+  /** The name that the upstream knows the resource by, which tells apart what a token is good for. */
+  readonly place?: string;
+  /** What the protocol was told. */
+  readonly context?: RuleContext;
+}
+
+/** A rule that a request matched. */
+interface Match {
+  readonly protocol: Protocol;
+  readonly rule: CompiledRule;
+  readonly resource: Resource;
+  readonly subject: string | undefined;
+  readonly params: Params;
+  readonly at: string;
+}
+
+const PASS: Route = { decision: { type: 'pass' } };
+const NO_PARAMS: Params = {};
+
+/**
+ * Decides what is done with a request.
+ *
+ * Synchronous, pure and total: no clock, no environment, no network, and it never throws. The origin of every
+ * `location` and `target` is one that a rule names.
+ */
+export function decide(ruleSet: RuleSet, request: RequestDescriptor): Decision {
+  return route(ruleSet, request).decision;
+}
+
+/** Decides like `decide`, and says by which rule; `attempt` counts the upstreams of the rule that have failed. */
+export function route(ruleSet: RuleSet, request: RequestDescriptor, attempt = 0): Route {
+  const problem = findRequestProblem(request);
+  if (problem) return { decision: respond({ status: problem.status, headers: TEXT, body: `${problem.message}\n` }) };
+  const found = findMatch(ruleSet, request);
+  if (!found) return PASS;
+  if ('rule' in found) return conclude(found, request, attempt);
+  const answer = found.refuse({ status: 404, message: 'No rule has this name.' });
+  return { decision: { ...respond(answer), protocol: found.name }, protocol: found };
+}
+
+/** Tells whether a rule would take a request if it were alone; the request has no problem of its own. */
+export function takes(ruleSet: RuleSet, rule: CompiledRule, request: RequestDescriptor): boolean {
+  const found = findMatch(ruleSet, request, rule);
+  return found !== undefined && 'rule' in found;
+}
+
+/**
+ * The answer for a request that no rule takes, where no other handler follows: in the form of the protocol that would
+ * read it, so that its client prints a reason.
+ */
+export function refuseUnmatched(ruleSet: RuleSet, request: RequestDescriptor): Answer {
+  const refusal = { status: 404, message: 'No rule has this address.' };
+  const answer = ruleSet.index.find(request.host, request.path, (mount) => {
+    const group = mount.groups.find(({ protocol }) => protocol.parse(belowMount(mount.at, request)) !== undefined);
+    return group?.protocol.refuse(refusal);
+  });
+  return answer ?? { status: 404, headers: TEXT, body: `${refusal.message}\n` };
+}
+
+const TEXT = { 'content-type': 'text/plain; charset=utf-8' };
+
+/** Finds the rule that takes a request, or the protocol that claims it without a rule for it. */
+function findMatch(ruleSet: RuleSet, request: RequestDescriptor, only?: CompiledRule): Match | Protocol | undefined {
+  let claimed: Protocol | undefined;
+  const found = ruleSet.index.find(request.host, request.path, (mount) => {
+    const result = findInMount(mount, request, claimed, only);
+    if (result === undefined || 'rule' in result) return result;
+    claimed = result;
+    return undefined;
+  });
+  return found ?? claimed;
+}
+
+function findInMount(
+  mount: Mount,
+  request: RequestDescriptor,
+  claimed: Protocol | undefined,
+  only: CompiledRule | undefined,
+): Match | Protocol | undefined {
+  const below = belowMount(mount.at, request);
+  for (const { protocol, trie, everything, whole } of mount.groups) {
+    if (claimed && claimed.name !== protocol.name) continue;
+    const resource = protocol.parse(below);
+    if (!resource) continue;
+    const subject = protocol.subject(resource);
+    if (subject === undefined) {
+      if (only && only !== whole) continue;
+      return { protocol, rule: whole, resource, subject, params: NO_PARAMS, at: mount.at };
+    }
+    const accept = (leaf: Leaf, values: readonly string[]): Match | undefined => {
+      if (only && only !== leaf.rule) return undefined;
+      const params = readParams(leaf, values, request.query);
+      return params && { protocol, rule: leaf.rule, resource, subject, params, at: mount.at };
+    };
+    const found = trie.find(subject, accept) ?? first(everything, accept);
+    if (found) return found;
+    if (protocol.exclusive) return protocol;
+  }
+  return undefined;
+}
+
+function first(leaves: readonly Leaf[], accept: (leaf: Leaf, values: readonly string[]) => Match | undefined): Match | undefined {
+  for (const leaf of leaves) {
+    const found = accept(leaf, []);
+    if (found) return found;
+  }
+  return undefined;
+}
+
+function belowMount(at: string, request: RequestDescriptor): ProtocolRequest {
+  if (at === '/') return request;
+  return { method: request.method, path: request.path.slice(at.length - 1), query: request.query };
+}
+
+/** The values of a leaf's variables; `undefined` when the query is not what the pattern asks for. */
+function readParams({ names, query }: Leaf, values: readonly string[], text: string | undefined): Params | undefined {
+  if (names.length === 0 && query.length === 0) return NO_PARAMS;
+  const params: Record<string, string> = {};
+  for (let index = 0; index < names.length; index++) params[names[index] as string] = values[index] as string;
+  for (const condition of query) {
+    const value = findParameter(text ?? '', condition.key);
+    if (value === undefined) return undefined;
+    const captured: string[] = [];
+    if (!matchElements(condition.elements, 0, value, 0, value.length, captured)) return undefined;
+    condition.names.forEach((name, index) => {
+      params[name] = captured[index] as string;
+    });
+  }
+  return params;
+}
+
+function conclude(match: Match, request: RequestDescriptor, attempt: number): Route {
+  const { protocol, rule, resource, subject, params } = match;
+  const upstream = rule.upstreams[attempt];
+  const context: RuleContext = {
+    rule: rule.name,
+    mode: rule.mode,
+    method: request.method,
+    upstream,
+    publicUrl: (request.origin ?? `${request.scheme}://${request.host}`) + (request.base ?? '') + match.at.slice(0, -1),
+  };
+  const provenance = { rule: rule.name, protocol: protocol.name, resource, params, ...withPurl(protocol.purl?.(resource, context.publicUrl)) };
+  const known = { protocol, rule, resource, context, ...(upstream && { upstream }) };
+  const delivery = protocol.deliver(resource, context);
+  if (delivery.type === 'respond') {
+    // An answer for the whole mount, such as a ping, is no rule's.
+    const { rule: _, ...whole } = provenance;
+    return { ...known, decision: { ...respond(delivery.answer), ...(subject === undefined ? whole : provenance) } };
+  }
+  if (!upstream) {
+    const answer: Answer = { status: 200, headers: TEXT, body: '' };
+    return { ...known, decision: { ...respond(answer), ...provenance } };
+  }
+  const place = subject === undefined || !protocol.rename ? '' : upstream.place(params, subject);
+  const target = targetOf(match, upstream, place, request.query);
+  if (hasDotSegment(target.slice(upstream.origin.length))) {
+    const answer = protocol.refuse({ status: 400, message: 'The address that this request leads to has a dot segment.' });
+    return { ...known, decision: { ...respond(answer), ...provenance } };
+  }
+  const routed = { ...known, place };
+  const means = settle(delivery, rule, upstream, request);
+  if (means.type === 'proxy') return { ...routed, decision: { type: 'proxy', target, delivery: means.delivery, ...provenance } };
+  return { ...routed, decision: { type: 'redirect', status: means.status, location: target, ...provenance } };
+}
+
+/** What the rule and the request make of a protocol's wish. */
+function settle(
+  delivery: Exclude<Delivery, { type: 'respond' }>,
+  rule: CompiledRule,
+  upstream: CompiledUpstream,
+  request: RequestDescriptor,
+): { type: 'redirect'; status: RedirectStatus } | { type: 'proxy'; delivery: 'stream' | 'rewrite' | 'relay' } {
+  if (delivery.type === 'proxy') return delivery;
+  if (rule.mode === 'proxy') return { type: 'proxy', delivery: 'stream' };
+  // No client carries a credential of ours across a redirect.
+  if (upstream.authenticated && rule.mode === 'auto') return { type: 'proxy', delivery: 'relay' };
+  const downgrade = request.scheme === 'https' && upstream.origin.startsWith('http:');
+  if (downgrade && !rule.downgrade) return { type: 'proxy', delivery: 'stream' };
+  const status = rule.status !== undefined && isSafe(request.method) ? rule.status : delivery.status;
+  return { type: 'redirect', status };
+}
+
+/** GET and HEAD; other methods need a status that keeps them (RFC 9110 §15.4.8). */
+function isSafe(method: string): boolean {
+  return method === 'GET' || method === 'HEAD';
+}
+
+/** Joins texts; nothing is resolved, so that no path can lead to another origin. */
+function targetOf(match: Match, upstream: CompiledUpstream, place: string, carried: string | undefined): string {
+  const { protocol, rule, resource, subject, params } = match;
+  const renamed = subject !== undefined && protocol.rename ? protocol.rename(resource, place, upstream) : resource;
+  const base = protocol.rename ? '' : upstream.place(params, '');
+  const path = base + protocol.format(renamed);
+  const own = upstream.query(params);
+  if (own === '' && !(rule.dropQuery && carried)) return upstream.origin + path;
+  const mark = path.indexOf('?');
+  const query = mergeQuery(own, rule.dropQuery || mark === -1 ? undefined : path.slice(mark + 1));
+  return upstream.origin + (mark === -1 ? path : path.slice(0, mark)) + (query === '' ? '' : `?${query}`);
+}
+
+function respond({ status, headers, body }: Answer): { type: 'respond'; status: number; headers: Answer['headers']; body: string } {
+  return { type: 'respond', status, headers, body };
+}
+
+function withPurl(purl: string | undefined): { purl?: string } {
+  return purl === undefined ? {} : { purl };
+}

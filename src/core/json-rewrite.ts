@@ -1,0 +1,201 @@
+import type { ByteStream } from './protocol.ts';
+
+/** The longest string that is looked at, in bytes; a longer one passes unchanged. */
+const MAX_STRING = 65_536;
+
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const COMMA = 0x2c;
+const COLON = 0x3a;
+const OPEN_ARRAY = 0x5b;
+const CLOSE_ARRAY = 0x5d;
+const OPEN_OBJECT = 0x7b;
+const CLOSE_OBJECT = 0x7d;
+
+/** The keys that lead to a string, from the root; `*` stands for any key. Arrays are not looked into. */
+export type JsonPath = readonly string[];
+
+/** An object or array that the scanner is inside of. */
+interface Frame {
+  readonly isObject: boolean;
+  /** The paths whose keys so far are those of this object. */
+  readonly live: readonly JsonPath[];
+  expectsKey: boolean;
+  key: string;
+  /** The paths that go on with `key`. */
+  next: readonly JsonPath[];
+}
+
+const NONE: readonly JsonPath[] = [];
+
+/**
+ * Replaces strings of a JSON document as it streams through: those at one of `paths`, by what `replace` makes of them.
+ * Every other byte stays; memory is bounded by the longest string looked at. What is not JSON passes unchanged.
+ */
+export async function* rewriteJsonStrings(
+  body: ByteStream,
+  paths: readonly JsonPath[],
+  replace: (keys: readonly string[], value: string) => string,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const scanner = createScanner(paths, replace);
+  for await (const chunk of body) yield* scanner.push(chunk);
+  yield* scanner.end();
+}
+
+interface Scanner {
+  push(chunk: Uint8Array): Uint8Array[];
+  end(): Uint8Array[];
+}
+
+function createScanner(paths: readonly JsonPath[], replace: (keys: readonly string[], value: string) => string): Scanner {
+  const stack: Frame[] = [];
+  let held: Uint8Array[] = [];
+  let heldLength = 0;
+  /** What the string being read is: nothing, one to skip, a key, or a value to replace. */
+  let reading: 'nothing' | 'skip' | 'key' | 'value' = 'nothing';
+  let backslashes = 0;
+
+  /** Where the string that is being read ends in the chunk, or -1. */
+  function findEnd(chunk: Uint8Array, from: number): number {
+    for (let start = from; ; ) {
+      const quote = chunk.indexOf(QUOTE, start);
+      const end = quote === -1 ? chunk.length : quote;
+      let run = 0;
+      while (end - run > start && chunk[end - run - 1] === BACKSLASH) run++;
+      if (end - run === start) run += backslashes;
+      if (quote === -1) {
+        backslashes = run;
+        return -1;
+      }
+      backslashes = 0;
+      if (run % 2 === 0) return quote;
+      start = quote + 1;
+    }
+  }
+
+  function hold(bytes: Uint8Array): void {
+    held.push(bytes.slice());
+    heldLength += bytes.length;
+  }
+
+  function release(): Uint8Array[] {
+    const released = held;
+    held = [];
+    heldLength = 0;
+    return released;
+  }
+
+  function startString(): void {
+    const frame = stack.at(-1);
+    backslashes = 0;
+    if (frame?.isObject && frame.expectsKey) reading = frame.live.length > 0 ? 'key' : 'skip';
+    else reading = frame?.next.some((path) => path.length === stack.length) ? 'value' : 'skip';
+  }
+
+  function open(isObject: boolean): void {
+    const parent = stack.at(-1);
+    const live = !isObject ? NONE : parent ? parent.next.filter((path) => path.length > stack.length) : paths;
+    stack.push({ isObject, live, expectsKey: isObject, key: '', next: NONE });
+  }
+
+  function takeKey(frame: Frame | undefined, key: string): void {
+    if (!frame) return;
+    const index = stack.length - 1;
+    frame.key = key;
+    frame.next = frame.live.filter((path) => path[index] === key || path[index] === '*');
+  }
+
+  function structure(byte: number): void {
+    const frame = stack.at(-1);
+    if (byte === OPEN_OBJECT) open(true);
+    else if (byte === OPEN_ARRAY) open(false);
+    else if (byte === CLOSE_OBJECT || byte === CLOSE_ARRAY) stack.pop();
+    else if (byte === COLON && frame) frame.expectsKey = false;
+    else if (byte === COMMA && frame?.isObject) {
+      frame.expectsKey = true;
+      frame.next = NONE;
+    }
+  }
+
+  /** Ends the string that is being read with its last part; returns what a value becomes. */
+  function finish(part: Uint8Array): string | undefined {
+    const text = readString(held.length === 0 ? part : concat([...held, part]));
+    const wasKey = reading === 'key';
+    release();
+    reading = 'nothing';
+    if (!wasKey) return replace(stack.map((frame) => frame.key), text);
+    takeKey(stack.at(-1), text);
+    return undefined;
+  }
+
+  return {
+    push(chunk) {
+      const out: Uint8Array[] = [];
+      /** The first byte that is neither in `out` nor held. */
+      let pending = 0;
+      let at = 0;
+      while (at < chunk.length) {
+        if (reading === 'nothing') {
+          const byte = chunk[at++] as number;
+          if (byte === QUOTE) startString();
+          else structure(byte);
+          continue;
+        }
+        const start = at;
+        const end = findEnd(chunk, start);
+        const part = chunk.subarray(start, end === -1 ? chunk.length : end);
+        at = end === -1 ? chunk.length : end + 1;
+        if (reading !== 'skip' && heldLength + part.length > MAX_STRING) {
+          if (reading === 'value') out.push(...release());
+          release();
+          reading = 'skip';
+        }
+        if (reading === 'skip') {
+          if (end !== -1) reading = 'nothing';
+        } else if (end === -1) {
+          hold(part);
+          if (reading === 'value') {
+            out.push(chunk.subarray(pending, start));
+            pending = chunk.length;
+          }
+        } else {
+          const value = finish(part);
+          if (value !== undefined) {
+            out.push(chunk.subarray(pending, start), writeString(value));
+            pending = end;
+          }
+        }
+      }
+      out.push(chunk.subarray(pending));
+      return out.filter((bytes) => bytes.length > 0);
+    },
+    end: () => (reading === 'value' ? release() : []),
+  };
+}
+
+const decoder = new TextDecoder();
+const encoder = new TextEncoder();
+
+function readString(bytes: Uint8Array): string {
+  const text = decoder.decode(bytes);
+  if (!text.includes('\\')) return text;
+  try {
+    return JSON.parse(`"${text}"`) as string;
+  } catch {
+    return text;
+  }
+}
+
+function writeString(value: string): Uint8Array {
+  return encoder.encode(JSON.stringify(value).slice(1, -1));
+}
+
+function concat(parts: readonly Uint8Array[]): Uint8Array {
+  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let offset = 0;
+  for (const part of parts) {
+    whole.set(part, offset);
+    offset += part.length;
+  }
+  return whole;
+}

@@ -1,0 +1,136 @@
+import type { RedirectStatus } from './decision.ts';
+
+/** What a request asks for, in the terms of one protocol; each protocol has its own union of them. */
+export interface Resource {
+  /** The kind of resource. */
+  readonly type: string;
+}
+
+/** The part of a request that a protocol reads; the path is relative to the mount and starts with a slash. */
+export interface ProtocolRequest {
+  /** The method, upper-case. */
+  readonly method: string;
+  /** The path below the mount, percent-encoded as received. */
+  readonly path: string;
+  /** The query as received, without its `?`. */
+  readonly query?: string | undefined;
+}
+
+/** How a rule wants its artifacts delivered. */
+export type Mode = 'auto' | 'redirect' | 'proxy';
+
+/** What a protocol may know of an upstream. */
+export interface UpstreamInfo {
+  /** Scheme, host and port: `https://ghcr.io`. */
+  readonly origin: string;
+  /** Host and port: `ghcr.io`. */
+  readonly host: string;
+  /** Whether the rule holds a credential for it. */
+  readonly authenticated: boolean;
+}
+
+/** What a protocol is told of the rule that a resource matched. */
+export interface RuleContext {
+  /** The rule's name. */
+  readonly rule: string;
+  /** How the rule wants its artifacts delivered. */
+  readonly mode: Mode;
+  /** The method of the request. */
+  readonly method: string;
+  /** The upstream that was chosen; `undefined` for a rule without `to`. */
+  readonly upstream: UpstreamInfo | undefined;
+  /** The address of the mount as clients know it, without a slash at its end. */
+  readonly publicUrl: string;
+}
+
+/** An answer that is made here. */
+export interface Answer {
+  /** The status. */
+  readonly status: number;
+  /** The header fields by lower-case name. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** The body. */
+  readonly body: string;
+}
+
+/** How a resource is delivered; what is missing in the rule's mode, the core completes. */
+export type Delivery =
+  | { readonly type: 'redirect'; readonly status: RedirectStatus }
+  | { readonly type: 'proxy'; readonly delivery: 'stream' | 'rewrite' | 'relay' }
+  | { readonly type: 'respond'; readonly answer: Answer };
+
+/** Why a request is refused, before a protocol puts it into its own form. */
+export interface Refusal {
+  /** The status. */
+  readonly status: number;
+  /** What is wrong, for the client; one sentence. */
+  readonly message: string;
+  /** The header fields that go with it, such as `retry-after`. */
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** A body in pieces. */
+export type ByteStream = AsyncIterable<Uint8Array>;
+
+/** An upstream's answer on its way to the client. */
+export interface Message {
+  /** The header fields by lower-case name. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** The body, with any content encoding removed. */
+  readonly body: ByteStream;
+}
+
+/** Renames of the well-known kind: what `match` is written against. */
+export type SubjectKind = 'name' | 'path';
+
+/**
+ * The codec and manners of one ecosystem.
+ *
+ * `parse` and `format` are pure, total and inverse on canonical form; nothing in a protocol has effects.
+ */
+export interface Protocol<R extends Resource = Resource> {
+  /** The name: of the file, of the subpath export, of the page, and of `protocol:` in a rule. */
+  readonly name: string;
+  /** Whether a subject is a name (`acme/app`) or a path, which starts with a slash (`/cli/app.tar.gz`). */
+  readonly subjects: SubjectKind;
+  /**
+   * Whether what this protocol reads can be nothing else (`/v2/…`): then no other protocol of the mount is asked,
+   * and a name that no rule has is refused instead of passed on. Default false.
+   */
+  readonly exclusive?: boolean;
+  /** Whether this protocol reads any path, so that it is asked after all others of its mount. Default false. */
+  readonly general?: boolean;
+  /** Whether clients always ask at the root of a host, so that `at` makes no sense. Default false. */
+  readonly rootOnly?: boolean;
+  /** Whether a rule may have no `to`. Default false. */
+  readonly targetOptional?: boolean;
+  /**
+   * When the gateway shows a rule's credential: with the first request, or only when the upstream asks for it,
+   * as registries with token servers need. Default `first`.
+   */
+  readonly authentication?: 'first' | 'challenge';
+
+  /** Reads a request; `undefined` when it is none of this protocol. Never throws. */
+  parse(request: ProtocolRequest): R | undefined;
+  /** Writes the path of a resource, with its query if it has one; starts with a slash. */
+  format(resource: R): string;
+  /** The name that rules match on; `undefined` when the resource is the whole mount (a ping, a search). */
+  subject(resource: R): string | undefined;
+  /**
+   * The resource under another name, as this upstream has it; without this method `to` is the address of a mount
+   * and names stay.
+   */
+  rename?(resource: R, subject: string, upstream: UpstreamInfo): R;
+  /** The origin where an upstream's interface is, when people know it by another (`docker.io`). */
+  locate?(origin: string): string;
+  /** How a resource is delivered. */
+  deliver(resource: R, context: RuleContext): Delivery;
+  /** A refusal in the form that the clients of this ecosystem print. */
+  refuse(refusal: Refusal): Answer;
+  /** The package URL of an artifact that is known under `publicUrl`. */
+  purl?(resource: R, publicUrl: string): string | undefined;
+  /** An upstream's document with its links leading through `publicUrl`. */
+  rewrite?(resource: R, message: Message, context: RuleContext): Message;
+  /** A shell line that tries a rule: `subject` is its pattern with the variables shown as `<name>`. */
+  usage(subject: string, publicUrl: string): string;
+}

@@ -1,0 +1,148 @@
+import type { CompiledRule } from './compiled-rule.ts';
+import { splitHost } from './host.ts';
+import type { Elements } from './matcher.ts';
+import type { PatternToken } from './pattern.ts';
+import type { Protocol } from './protocol.ts';
+import { createTrie, type Trie } from './trie.ts';
+
+/** One alternative of one rule's pattern. */
+export interface Leaf {
+  /** The rule. */
+  readonly rule: CompiledRule;
+  /** The names of the captures, in their order. */
+  readonly names: readonly string[];
+  /** What the query must have. */
+  readonly query: readonly QueryCondition[];
+}
+
+/** A query parameter that a pattern asks for. */
+export interface QueryCondition {
+  /** The parameter's name. */
+  readonly key: string;
+  /** The pattern of its value. */
+  readonly elements: Elements;
+  /** The names of the captures in it. */
+  readonly names: readonly string[];
+}
+
+/** The rules of one protocol on one mount of one host. */
+export interface Group {
+  /** The protocol. */
+  readonly protocol: Protocol;
+  /** The patterns. */
+  readonly trie: Trie<Leaf>;
+  /** Rules without a pattern. */
+  readonly everything: Leaf[];
+  /** The rule that resources of the whole mount follow: the first without a pattern, else the first. */
+  whole: CompiledRule;
+}
+
+/** The protocols of one mount; those that read any path come last. */
+export interface Mount {
+  /** The mount path, with a slash at both ends. */
+  readonly at: string;
+  /** The protocols. */
+  readonly groups: Group[];
+}
+
+interface Host {
+  root: Mount | undefined;
+  readonly below: Map<string, Mount>;
+  longest: number;
+}
+
+/** All rules, by host, mount, protocol and name. */
+export interface RuleIndex {
+  /** Adds one alternative of a rule's pattern; tells whether an earlier rule already has its place. */
+  add(host: string | undefined, at: string, pattern: readonly PatternToken[] | undefined, leaf: Leaf): boolean;
+  /**
+   * Visits the mounts that a request falls on, the most specific host first and then the longest path, until `visit`
+   * returns something.
+   */
+  find<R>(host: string, path: string, visit: (mount: Mount) => R | undefined): R | undefined;
+}
+
+/** Makes an empty index. */
+export function createRuleIndex(): RuleIndex {
+  const exact = new Map<string, Host>();
+  const wildcard = new Map<string, Host>();
+  const any = createHost();
+  let withPorts = false;
+
+  return {
+    add(host, at, pattern, leaf) {
+      if (host?.includes(':')) withPorts = true;
+      const entry = host === undefined ? any : host.startsWith('*.') ? ensure(wildcard, host.slice(1), createHost) : ensure(exact, host, createHost);
+      const group = groupOf(mountOf(entry, at), leaf.rule);
+      return addLeaf(pattern ? group.trie.leavesOf(pattern) : group.everything, leaf);
+    },
+
+    find(host, path, visit) {
+      const { name, port } = splitHost(host);
+      let found = withPorts && port !== undefined ? findMount(exact.get(`${name}:${port}`), path, visit) : undefined;
+      found ??= findMount(exact.get(name), path, visit);
+      for (let dot = wildcard.size > 0 ? name.indexOf('.') : -1; found === undefined && dot !== -1; dot = name.indexOf('.', dot + 1)) {
+        found = findMount(wildcard.get(name.slice(dot)), path, visit);
+      }
+      return found ?? findMount(any, path, visit);
+    },
+  };
+}
+
+function findMount<R>(host: Host | undefined, path: string, visit: (mount: Mount) => R | undefined): R | undefined {
+  if (!host) return undefined;
+  let slash = host.longest === 0 ? -1 : path.lastIndexOf('/', host.longest - 1);
+  for (; slash > 0; slash = path.lastIndexOf('/', slash - 1)) {
+    const mount = host.below.get(path.slice(0, slash + 1));
+    const found = mount && visit(mount);
+    if (found !== undefined) return found;
+  }
+  return host.root && visit(host.root);
+}
+
+function createHost(): Host {
+  return { root: undefined, below: new Map(), longest: 0 };
+}
+
+function mountOf(host: Host, at: string): Mount {
+  if (at === '/') {
+    host.root ??= { at, groups: [] };
+    return host.root;
+  }
+  host.longest = Math.max(host.longest, at.length);
+  return ensure(host.below, at, () => ({ at, groups: [] }));
+}
+
+function groupOf(mount: Mount, rule: CompiledRule): Group {
+  const { protocol } = rule;
+  let group = mount.groups.find((other) => other.protocol.name === protocol.name);
+  if (!group) {
+    group = { protocol, trie: createTrie(), everything: [], whole: rule };
+    mount.groups.push(group);
+    mount.groups.sort((a, b) => Number(a.protocol.general ?? false) - Number(b.protocol.general ?? false));
+  }
+  if (rule.match === undefined && group.whole.match !== undefined) group.whole = rule;
+  return group;
+}
+
+/** Adds a leaf behind those that ask as much of the query or more; tells whether one of them asks just the same. */
+function addLeaf(leaves: Leaf[], leaf: Leaf): boolean {
+  const key = queryKey(leaf);
+  const taken = leaves.some((other) => other.rule !== leaf.rule && queryKey(other) === key);
+  const place = leaves.findIndex((other) => other.query.length < leaf.query.length);
+  leaves.splice(place === -1 ? leaves.length : place, 0, leaf);
+  return taken;
+}
+
+function queryKey({ query }: Leaf): string {
+  if (query.length === 0) return '';
+  return JSON.stringify(query.map(({ key, elements }) => [key, elements]).sort());
+}
+
+function ensure<K, V>(map: Map<K, V>, key: K, create: () => V): V {
+  const known = map.get(key);
+  if (known !== undefined) return known;
+  const value = create();
+  map.set(key, value);
+  return value;
+}

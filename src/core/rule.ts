@@ -1,0 +1,59 @@
+import type { Credential } from './credential.ts';
+import type { RedirectStatus } from './decision.ts';
+import type { Mode, Protocol, Resource } from './protocol.ts';
+
+/** One place where a rule leads. */
+export interface UpstreamConfig {
+  /** The address: host and path, https unless it says otherwise, with the variables of `match` in the path. */
+  readonly url: string;
+  /** What the gateway proves itself with there; never sent to another host. */
+  readonly auth?: Credential | undefined;
+  /**
+   * Hosts, with a port if it is not the scheme's, to which this upstream may lead the gateway although they are not
+   * public https addresses: token servers and blob stores in a private network.
+   */
+  readonly allow?: readonly string[] | undefined;
+}
+
+/** A rule as written: on this `host`, resources whose name `match`es go `to` there. */
+export interface RuleConfig {
+  /** The name in logs and decisions, unique in its set. Default `rules[N]`. */
+  readonly name?: string | undefined;
+  /** The host or hosts: `get.acme.dev`, `*.acme.dev`; with a port only that port. Default any host. */
+  readonly host?: string | readonly string[] | undefined;
+  /** The path below which the protocol is mounted. Default `/`. */
+  readonly at?: string | undefined;
+  /** The names, in path-to-regexp syntax, on the protocol's own name. Default every name. */
+  readonly match?: string | undefined;
+  /** Where they are: one upstream, or several in the order of fallback. */
+  readonly to?: string | UpstreamConfig | readonly (string | UpstreamConfig)[] | undefined;
+  /**
+   * `auto` redirects where every client survives it, `redirect` wherever the protocol allows it, `proxy` sends every
+   * byte through the gateway. Default `auto`.
+   */
+  readonly mode?: Mode | undefined;
+  /** The status of redirects of GET and HEAD requests. Default what the clients of the protocol take. */
+  readonly status?: RedirectStatus | undefined;
+  /** Whether a request over https may be redirected to an http address. Most clients refuse that. Default false. */
+  readonly downgrade?: boolean | undefined;
+  /** Whether the request's query is carried over to the target, behind the target's own. Default `keep`. */
+  readonly query?: 'keep' | 'drop' | undefined;
+  /** What the gateway proves itself with at every upstream that has no `auth` of its own. */
+  readonly auth?: Credential | undefined;
+}
+
+/** A rule with its protocol, ready for `compileRules`. */
+export interface Rule<R extends Resource = Resource> extends RuleConfig {
+  /** The protocol of the resources. */
+  readonly protocol: Protocol<R>;
+}
+
+/**
+ * Makes a rule of a protocol.
+ *
+ * @example
+ * rule(oci, { host: 'get.acme.dev', match: 'acme/*image', to: 'ghcr.io' })
+ */
+export function rule<R extends Resource>(protocol: Protocol<R>, config: RuleConfig): Rule<R> {
+  return { ...config, protocol };
+}

@@ -1,0 +1,87 @@
+import { formatAuthority, parseAuthority } from './host.ts';
+import { flatten, listNames, parseTemplate } from './path.ts';
+import { PatternError, type TemplateToken } from './pattern.ts';
+import type { IssueCode } from './errors.ts';
+
+/** An address of a rule, read but not yet joined to its `match`. */
+export interface TargetAddress {
+  /** Scheme, host and port. */
+  readonly origin: string;
+  /** Host and port. */
+  readonly host: string;
+  /** The path, from its slash on and without one at its end; empty when there is none. */
+  readonly path: readonly TemplateToken[];
+  /** The query. */
+  readonly query: readonly TemplateToken[];
+}
+
+/** An address that cannot be used. */
+export interface TargetProblem {
+  /** The kind of mistake. */
+  readonly code: IssueCode;
+  /** What is wrong and what to write instead. */
+  readonly message: string;
+}
+
+/** Reads the address of an upstream: `ghcr.io/acme-inc/*image`, `https://cdn.example/:version/app.tgz?ref=:ref`. */
+export function parseTarget(text: string): TargetAddress | TargetProblem {
+  const scheme = /^([a-z][a-z\d+.-]*):\/\//i.exec(text)?.[1]?.toLowerCase();
+  if (scheme && scheme !== 'https' && scheme !== 'http') {
+    return invalid(`\`${scheme}:\` is not a scheme that clients download from; write \`https://…\`.`);
+  }
+  const rest = scheme ? text.slice(scheme.length + 3) : text;
+  const [, authority = '', path = '', query = ''] = /^([^/?#]*)([^?#]*)(?:\?([^#]*))?/.exec(rest) ?? [];
+  const problem = findAuthorityProblem(authority) ?? (rest.includes('#') ? invalid('An address has no fragment; leave `#…` out.') : undefined);
+  if (problem) return problem;
+  const read = parseAuthority(authority);
+  if (!read) return invalid(`\`${authority}\` is not a host; write a host name, such as \`ghcr.io\`.`);
+  const port = read.port === (scheme === 'http' ? '80' : '443') ? undefined : read.port;
+  const host = formatAuthority({ name: read.name, port });
+  try {
+    const tokens = parseTemplate(path.replace(/\/+$/, ''));
+    return { origin: `${scheme ?? 'https'}://${host}`, host, path: tokens, query: parseTemplate(query) };
+  } catch (error) {
+    if (error instanceof PatternError) return invalid(`This is not a template: ${error.message}.`);
+    throw error;
+  }
+}
+
+function findAuthorityProblem(authority: string): TargetProblem | undefined {
+  if (authority === '') return invalid('There is no host in this address; write `host/path` or `https://host/path`.');
+  if (authority.includes('@')) {
+    return {
+      code: 'credentials_in_url',
+      message: 'An address has no credentials; write them under `auth:`, as `${NAME}` from the environment.',
+    };
+  }
+  if (/[*{}]|:[^\d]/.test(authority)) {
+    return {
+      code: 'variable_in_authority',
+      message: 'The host of an address cannot come from a request; write one rule for each host.',
+    };
+  }
+  return undefined;
+}
+
+function invalid(message: string): TargetProblem {
+  return { code: 'invalid_target', message };
+}
+
+/** The values of a match by name. */
+export type Params = Readonly<Record<string, string>>;
+
+/** Fills a template with values; `encode` gets each value. A group is left out when a value in it is missing. */
+export function expand(tokens: readonly TemplateToken[], params: Params, encode: (value: string, name: string) => string): string {
+  let text = '';
+  for (const token of tokens) {
+    if (token.type === 'text') text += token.value;
+    else if (token.type !== 'group') text += encode(params[token.name] ?? '', token.name);
+    else if (listNames(token.tokens).every((name) => name in params)) text += expand(token.tokens, params, encode);
+  }
+  return text;
+}
+
+/** Lists the variables that a template cannot do without. */
+export function listRequired(tokens: readonly TemplateToken[]): readonly string[] {
+  return listNames(flatten(tokens.filter((token) => token.type !== 'group'))[0] ?? []);
+}

@@ -1,0 +1,47 @@
+/**
+ * The pure core: rules in, decisions out. No effects, no Node.
+ *
+ * @module
+ */
+export { type RuleSet, compileRules } from './core/compile.ts';
+export type { CompiledRule, CompiledUpstream } from './core/compiled-rule.ts';
+export type { Credential } from './core/credential.ts';
+export { decide } from './core/decide.ts';
+export type {
+  Decision,
+  PassDecision,
+  Provenance,
+  ProxyDecision,
+  RedirectDecision,
+  RedirectStatus,
+  RespondDecision,
+} from './core/decision.ts';
+export {
+  formatIssue,
+  ISSUE_CODES,
+  type IssueCode,
+  isRuleError,
+  type Position,
+  RuleError,
+  type RuleIssue,
+} from './core/errors.ts';
+export { type Consideration, type Explanation, explain } from './core/explain.ts';
+export { definePath, type PathCodec } from './core/path.ts';
+export { PatternError } from './core/pattern.ts';
+export type {
+  Answer,
+  ByteStream,
+  Delivery,
+  Message,
+  Mode,
+  Protocol,
+  ProtocolRequest,
+  Refusal,
+  Resource,
+  RuleContext,
+  SubjectKind,
+  UpstreamInfo,
+} from './core/protocol.ts';
+export type { HeaderFields, RequestDescriptor } from './core/request.ts';
+export { type Rule, type RuleConfig, rule, type UpstreamConfig } from './core/rule.ts';
+export type { Params } from './core/target.ts';

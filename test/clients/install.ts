@@ -1,0 +1,42 @@
+import { existsSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+
+import { run } from './lab/command.ts';
+
+/** Debian's package for each file that the tests need. A name without a slash is looked up on the `PATH`. */
+const packages: ReadonlyMap<string, string> = new Map([
+  ['skopeo', 'skopeo'],
+  ['podman', 'podman'],
+  ['crun', 'crun'],
+  ['/usr/bin/docker', 'docker.io'],
+  ['dockerd', 'docker.io'],
+  ['containerd', 'containerd'],
+  ['ctr', 'containerd'],
+  ['docker-registry', 'docker-registry'],
+  ['umoci', 'umoci'],
+  ['htpasswd', 'apache2-utils'],
+  ['openssl', 'openssl'],
+  ['curl', 'curl'],
+  ['gcc', 'gcc'],
+  ['/usr/include/stdio.h', 'libc6-dev'],
+]);
+
+/** Installs what is missing, and nothing else. */
+export async function install(): Promise<void> {
+  const missing = new Set([...packages].filter(([file]) => !isThere(file)).map(([, name]) => name));
+  if (missing.size === 0) return;
+
+  await aptGet('update');
+  await aptGet('install', '--yes', '--no-install-recommends', ...missing);
+}
+
+function isThere(file: string): boolean {
+  if (file.includes('/')) return existsSync(file);
+  return (process.env.PATH ?? '').split(delimiter).some((folder) => existsSync(join(folder, file)));
+}
+
+async function aptGet(...args: string[]): Promise<void> {
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+  const finished = await run('apt-get', args, { env, timeout: 600_000 });
+  if (!finished.ok) throw new Error(`apt-get ${args.join(' ')} failed:\n${finished.output}`);
+}

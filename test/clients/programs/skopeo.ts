@@ -1,0 +1,44 @@
+import { createHash } from 'node:crypto';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import { type FinishedCommand, run } from '../lab/command.ts';
+import { createTemporaryFolder } from '../lab/temporary-folder.ts';
+import type { Credentials } from '../registries/credentials.ts';
+import type { OciClient } from './oci-client.ts';
+
+/** Skopeo, which also inspects and lists. */
+export interface Skopeo extends OciClient {
+  /** `skopeo inspect` of an image, as a user when there is one. */
+  inspect(reference: string, user?: Credentials): Promise<FinishedCommand>;
+  /** `skopeo list-tags` of a repository. */
+  listTags(repository: string): Promise<FinishedCommand>;
+}
+
+/** Opens skopeo with a home of its own. */
+export async function openSkopeo(): Promise<Skopeo> {
+  const home = await createTemporaryFolder();
+  const env = { PATH: process.env.PATH, HOME: home.path, REGISTRY_AUTH_FILE: join(home.path, 'auth.json') };
+  return {
+    name: 'skopeo',
+    async pull(reference) {
+      const folder = await mkdtemp(join(home.path, 'image-'));
+      const args = ['copy', '--all', '--src-tls-verify=false', `docker://${reference}`, `dir:${folder}`];
+      const { ok, output } = await run('skopeo', args, { env });
+      const manifest = await readFile(join(folder, 'manifest.json')).catch(() => undefined);
+      await rm(folder, { recursive: true });
+      const digest = manifest && `sha256:${createHash('sha256').update(manifest).digest('hex')}`;
+      return { ok, output, digest };
+    },
+    async remove() {
+      // Every pull goes to a folder of its own.
+    },
+    inspect(reference, user) {
+      const creds = user ? ['--creds', `${user.username}:${user.password}`] : [];
+      return run('skopeo', ['inspect', '--tls-verify=false', ...creds, `docker://${reference}`], { env });
+    },
+    listTags: (repository) =>
+      run('skopeo', ['list-tags', '--tls-verify=false', `docker://${repository}`], { env }),
+    stop: () => home.stop(),
+  };
+}

@@ -1,0 +1,106 @@
+import { request as httpRequest, type IncomingMessage, type ServerResponse } from 'node:http';
+import { pipeline } from 'node:stream/promises';
+
+import { type RecordingServer, startRecordingServer } from '../lab/recording-server.ts';
+import { type BlobStore, sendBlob } from './blob-store.ts';
+import { bearerToken } from './credentials.ts';
+import type { TokenServer } from './token-server.ts';
+
+/** Where a registry's blobs come from. */
+export type BlobDelivery =
+  /** The registry itself. */
+  | 'stream'
+  /** 307 to a signed address of the blob store. */
+  | 'absolute'
+  /** 307 to a path of the registry's own host, as some registries have it. */
+  | 'relative';
+
+/** What stands before a `docker-registry`. */
+export interface RegistryFrontOptions {
+  /** The authority of the `docker-registry`. */
+  readonly backend: string;
+  /** The storage folder of the `docker-registry`. */
+  readonly folder: string;
+  readonly blobStore: BlobStore;
+  readonly delivery: BlobDelivery;
+  /** The guard that is asked before the `docker-registry` is. */
+  readonly guard?: Guard;
+}
+
+/** Answers a request that may not pass, or lets it pass. */
+export type Guard = (request: IncomingMessage) => Refusal | undefined;
+
+/** A 401 or a 403 with the challenge that goes with it. */
+export interface Refusal {
+  readonly status: 401 | 403;
+  readonly challenge?: string;
+}
+
+const BLOB = /^\/v2\/.+\/blobs\/(sha256:[0-9a-f]{64})$/;
+const DOWNLOAD = /^\/artifacts-downloads\/(sha256:[0-9a-f]{64})\?/;
+
+/** Starts the public face of a `docker-registry`: it records every request, and redirects blobs. */
+export async function startRegistryFront(options: RegistryFrontOptions): Promise<RecordingServer> {
+  const { backend, folder, blobStore, delivery, guard } = options;
+
+  return startRecordingServer('127.0.0.2', async (request, response) => {
+    const [, download] = DOWNLOAD.exec(request.url ?? '') ?? [];
+    if (download !== undefined) return sendBlob(response, folder, download);
+
+    const refusal = guard?.(request);
+    if (refusal) return refuse(response, refusal);
+
+    const [, digest] = BLOB.exec(request.url ?? '') ?? [];
+    if (digest !== undefined && delivery !== 'stream') return redirectBlob(request, response, digest);
+    return passOn(await ask(request), response);
+  });
+
+  /** Redirects to a blob that the registry behind would give out. */
+  async function redirectBlob(
+    request: IncomingMessage,
+    response: ServerResponse,
+    digest: string,
+  ): Promise<void> {
+    const answer = await ask(request, 'HEAD');
+    answer.resume();
+    if (answer.statusCode !== 200) return passOn(await ask(request), response);
+    const relative = `/artifacts-downloads/${digest}?namespace=lab`;
+    const location = delivery === 'absolute' ? blobStore.sign(folder, digest) : relative;
+    response.writeHead(307, { location, 'content-type': 'application/octet-stream' }).end();
+  }
+
+  /** Asks the registry behind. Nobody pushes through here, so there is no body. */
+  function ask(request: IncomingMessage, method = request.method): Promise<IncomingMessage> {
+    return new Promise((resolve, reject) => {
+      const { url, headers } = request;
+      const asked = httpRequest(`http://${backend}${url}`, { method, headers, setHost: false }, resolve);
+      asked.on('error', reject);
+      asked.end();
+    });
+  }
+}
+
+/** A guard in the manner of GHCR: a token for the very repository, and a challenge whose scope on the ping is a placeholder. */
+export function strictGuard(tokens: TokenServer, service: string): Guard {
+  return (request) => {
+    const repository = /^\/v2\/(.+?)\/(?:manifests|blobs|tags|referrers)\//.exec(request.url ?? '')?.[1];
+    if (tokens.allows(bearerToken(request.headers.authorization), repository)) return undefined;
+    const scope = `repository:${repository ?? 'user/image'}:pull`;
+    return { status: 401, challenge: `Bearer realm="${tokens.realm}",service="${service}",scope="${scope}"` };
+  };
+}
+
+function refuse(response: ServerResponse, { status, challenge }: Refusal): void {
+  const code = status === 401 ? 'UNAUTHORIZED' : 'DENIED';
+  response.writeHead(status, {
+    'content-type': 'application/json',
+    'docker-distribution-api-version': 'registry/2.0',
+    ...(challenge !== undefined && { 'www-authenticate': challenge }),
+  });
+  response.end(JSON.stringify({ errors: [{ code, message: 'authentication required' }] }));
+}
+
+async function passOn(answer: IncomingMessage, response: ServerResponse): Promise<void> {
+  response.writeHead(answer.statusCode ?? 502, answer.headers);
+  await pipeline(answer, response);
+}
