@@ -1,5 +1,4 @@
 import type { Cleanup } from './lab/cleanup.ts';
-import type { RecordedRequest } from './lab/recording-server.ts';
 import { createTemporaryFolder } from './lab/temporary-folder.ts';
 import { openContainerd } from './programs/containerd.ts';
 import { type Docker, openDocker } from './programs/docker.ts';
@@ -47,9 +46,4 @@ export async function openOciLab(cleanup: Cleanup): Promise<OciLab> {
     clients: { skopeo, podman, docker, ctr },
     createStore: () => cleanup.use(createImageStore(folder)),
   };
-}
-
-/** The paths that were asked for with GET, and answered with a success or a redirect. */
-export function served(requests: readonly RecordedRequest[]): string[] {
-  return requests.filter(({ method, status }) => method === 'GET' && status < 400).map(({ url }) => url);
 }

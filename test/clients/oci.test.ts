@@ -1,10 +1,11 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 
 import { createCleanup } from './lab/cleanup.ts';
-import { type ClientName, clientNames, type OciLab, openOciLab, served } from './oci-lab.ts';
+import { served } from './lab/recording-server.ts';
+import { type ClientName, clientNames, type OciLab, openOciLab } from './oci-lab.ts';
 import { startTurnout, type Turnout } from './programs/turnout.ts';
 import type { Image } from './registries/image.ts';
-import { type Registry, type RegistryKind, startRegistry } from './registries/registry.ts';
+import { type Registry, type RegistryKind, registryKinds, startRegistry } from './registries/registry.ts';
 import type { BlobDelivery } from './registries/registry-front.ts';
 
 const cleanup = createCleanup();
@@ -60,21 +61,20 @@ describe.each([
   test('may change back and forth while clients pull', async () => {
     let moving = true;
     const failures: string[] = [];
+    const pulls: Record<ClientName, number> = { skopeo: 0, podman: 0, docker: 0, ctr: 0 };
     const pulling = clientNames.map(async (name) => {
-      let pulls = 0;
-      for (; moving; pulls += 1) {
-        const reference = `${turnout.authority}/acme/app:${name}-3`;
+      const reference = `${turnout.authority}/acme/app:${name}-3`;
+      for (; moving; pulls[name] += 1) {
         const { ok, output } = await lab.clients[name].pull(reference);
         if (!ok) failures.push(`${name}: ${output}`);
         await lab.clients[name].remove(reference);
       }
-      return pulls;
     });
     try {
       for (let round = 0; round < 3; round += 1) {
-        await askedOnceMore(before);
+        await everybodyPullsOnceMore(pulls);
         await turnout.edit(oneLine(before, from), oneLine(after, to));
-        await askedOnceMore(after);
+        await everybodyPullsOnceMore(pulls);
         await turnout.edit(oneLine(after, to), oneLine(before, from));
       }
     } finally {
@@ -84,7 +84,13 @@ describe.each([
 
     expect(failures).toEqual([]);
     expect(turnout.reloads()).toBe(6);
-    for (const pulls of await Promise.all(pulling)) expect(pulls).toBeGreaterThan(1);
+    for (const { front } of [before, after]) {
+      for (const name of clientNames) {
+        for (const blob of images.get(`${name}-3`)?.blobs ?? []) {
+          expect(served(front.requests)).toContainEqual(expect.stringContaining(blob));
+        }
+      }
+    }
   });
 
   async function pullAll(round: string): Promise<void> {
@@ -123,11 +129,48 @@ function oneLine(registry: Registry, namespace: string): string {
   return `    to: ${registry.origin}/${namespace}/*image`;
 }
 
-/** Waits until a registry has been asked once more. */
-async function askedOnceMore({ front }: Registry): Promise<void> {
-  const before = front.requests.length;
-  await expect.poll(() => front.requests.length, { timeout: 20_000, interval: 20 }).toBeGreaterThan(before);
+/** Waits until every client has come to the end of a pull, and of one that it began after that. */
+async function everybodyPullsOnceMore(pulls: Readonly<Record<ClientName, number>>): Promise<void> {
+  const before = { ...pulls };
+  const fewest = (): number => Math.min(...clientNames.map((name) => pulls[name] - before[name]));
+  await expect.poll(fewest, { timeout: 60_000, interval: 20 }).toBeGreaterThanOrEqual(2);
 }
+
+test('the one line may lead from every kind of registry to the next', async () => {
+  const registries: Registry[] = [];
+  const store = await lab.createStore();
+  const env: NodeJS.ProcessEnv = {};
+  for (const kind of registryKinds) {
+    const { blobStore } = lab;
+    const registry = await cleanup.use(startRegistry(kind, { store, blobStore, delivery: 'absolute' }));
+    registries.push(registry);
+    env[`PASSWORD_${kind.toUpperCase()}`] = registry.credentials?.password;
+  }
+  const lineTo = ({ kind, origin, credentials }: Registry): string => {
+    const auth = `, auth: { username: '${credentials?.username}', password: '\${PASSWORD_${kind.toUpperCase()}}' }`;
+    return `    to: { url: '${origin}/${kind}/*image'${credentials ? auth : ''} }`;
+  };
+  const [first, ...others] = registries as [Registry, ...Registry[]];
+  const turnout = await cleanup.use(startTurnout(rules(lineTo(first)), { env }));
+  const { clients, workshop } = lab;
+
+  let line = lineTo(first);
+  for (const registry of [first, ...others, first]) {
+    if (line !== lineTo(registry)) await turnout.edit(line, lineTo(registry));
+    line = lineTo(registry);
+    for (const name of clientNames) {
+      const tag = `${name}-${turnout.reloads()}`;
+      const image = await workshop.make(`every-kind-${tag}`);
+      await store.push(image, `${registry.kind}/app`, tag);
+      const { ok, output, digest } = await clients[name].pull(`${turnout.authority}/acme/app:${tag}`);
+      expect(ok, `${name} from ${registry.kind}: ${output}`).toBe(true);
+      expect(digest).toBe(image.digest);
+    }
+  }
+
+  for (const registry of registries) expect(registry.foreignCredentials()).toEqual([]);
+  expect(lab.blobStore.requests.filter(({ authorization }) => authorization !== 'none')).toEqual([]);
+});
 
 describe('a pull through the gateway', () => {
   const upstreams: readonly { readonly kind: RegistryKind; readonly delivery: BlobDelivery }[] = [
@@ -165,7 +208,7 @@ describe('a pull through the gateway', () => {
       if (registry.credentials) env[variable({ kind, delivery })] = registry.credentials.password;
     }
     const rows = cells.filter(({ name }) => name === 'skopeo');
-    turnout = await cleanup.use(startTurnout(`rules:\n${rows.map(ruleOf).join('')}`, env));
+    turnout = await cleanup.use(startTurnout(`rules:\n${rows.map(ruleOf).join('')}`, { env }));
   });
   afterAll(() => {
     console.table(Object.fromEntries(results));

@@ -3,6 +3,7 @@ import { EventEmitter, once } from 'node:events';
 import type { Readable } from 'node:stream';
 
 import type { Stoppable } from './cleanup.ts';
+import { hide } from './hide.ts';
 
 /** How to start a process. */
 export interface ProcessOptions {
@@ -10,6 +11,8 @@ export interface ProcessOptions {
   readonly env?: NodeJS.ProcessEnv;
   /** Milliseconds that it gets to end after SIGTERM. @default 15_000 */
   readonly grace?: number;
+  /** A text that no message of a failure may show. */
+  readonly hidden?: string | undefined;
 }
 
 /** A process that runs until it is stopped. */
@@ -46,7 +49,7 @@ export function startProcess(
   args: readonly string[],
   options: ProcessOptions = {},
 ): RunningProcess {
-  const { grace = 15_000, env = process.env } = options;
+  const { grace = 15_000, env = process.env, hidden } = options;
   const child: Child = spawn(command, args, { env, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
   alive.add(child);
 
@@ -106,7 +109,8 @@ export function startProcess(
 
   function explain(what: string): string {
     const state = ended() ? 'ended' : 'went on';
-    return `${command} ${state} without ${what}:\n${text.stdout.slice(-4000)}\n${text.stderr.slice(-4000)}`;
+    const wrote = `${text.stdout.slice(-4000)}\n${text.stderr.slice(-4000)}`;
+    return `${command} ${state} without ${what}:\n${hide(wrote, hidden)}`;
   }
 }
 

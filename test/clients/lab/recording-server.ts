@@ -37,8 +37,8 @@ export async function startRecordingServer(address: string, handler: Handler): P
   const server = createServer((request, response) => {
     requests.push(record(request, response));
     Promise.resolve(handler(request, response)).catch((fault: unknown) => {
-      if (!response.headersSent) response.writeHead(500);
-      response.end(String(fault));
+      if (response.headersSent) response.destroy();
+      else response.writeHead(500).end(String(fault));
     });
   });
   server.listen(0, address);
@@ -55,6 +55,11 @@ export async function startRecordingServer(address: string, handler: Handler): P
       server.closeAllConnections();
     },
   };
+}
+
+/** The paths that were asked for with GET, and answered with a success or a redirect. */
+export function served(requests: readonly RecordedRequest[]): string[] {
+  return requests.filter(({ method, status }) => method === 'GET' && status < 400).map(({ url }) => url);
 }
 
 function record(request: IncomingMessage, response: ServerResponse): RecordedRequest {

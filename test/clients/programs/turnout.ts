@@ -47,8 +47,17 @@ export interface Turnout extends Stoppable {
   reloads(): number;
 }
 
-/** Starts `turnout serve` on rules, with more in its environment. */
-export async function startTurnout(rules: string, env: NodeJS.ProcessEnv = {}): Promise<Turnout> {
+/** What a `turnout serve` gets beside its rules. */
+export interface TurnoutOptions {
+  /** What is added to its environment. */
+  readonly env?: NodeJS.ProcessEnv;
+  /** A text that no message of a failure may show. */
+  readonly hidden?: string;
+}
+
+/** Starts `turnout serve` on rules. */
+export async function startTurnout(rules: string, options: TurnoutOptions = {}): Promise<Turnout> {
+  const { env, hidden } = options;
   const folder = await createTemporaryFolder();
   const file = join(folder.path, 'turnout.yaml');
   await writeFile(file, rules);
@@ -56,6 +65,7 @@ export async function startTurnout(rules: string, env: NodeJS.ProcessEnv = {}): 
   const listen = ['--host', '127.0.0.1', '--port', '0', '--admin', admin, '--log', 'json'];
   const server = startProcess(process.execPath, [turnoutProgram, 'serve', file, ...listen], {
     env: { ...process.env, ...env },
+    hidden,
   });
   const stop = async (): Promise<number | null> => {
     const code = await server.stop();

@@ -4,6 +4,7 @@ import { pipeline } from 'node:stream/promises';
 import { type RecordingServer, startRecordingServer } from '../lab/recording-server.ts';
 import { type BlobStore, sendBlob } from './blob-store.ts';
 import { bearerToken } from './credentials.ts';
+import { sendTagPage } from './tag-page.ts';
 import type { TokenServer } from './token-server.ts';
 
 /** Where a registry's blobs come from. */
@@ -25,6 +26,8 @@ export interface RegistryFrontOptions {
   readonly delivery: BlobDelivery;
   /** The guard that is asked before the `docker-registry` is. */
   readonly guard?: Guard;
+  /** How many tags a page of a list has at most; all of them when left out. */
+  readonly tagsPerPage?: number;
 }
 
 /** Answers a request that may not pass, or lets it pass. */
@@ -37,11 +40,12 @@ export interface Refusal {
 }
 
 const BLOB = /^\/v2\/.+\/blobs\/(sha256:[0-9a-f]{64})$/;
+const TAGS = /^\/v2\/.+\/tags\/list(?:\?|$)/;
 const DOWNLOAD = /^\/artifacts-downloads\/(sha256:[0-9a-f]{64})\?/;
 
 /** Starts the public face of a `docker-registry`: it records every request, and redirects blobs. */
 export async function startRegistryFront(options: RegistryFrontOptions): Promise<RecordingServer> {
-  const { backend, folder, blobStore, delivery, guard } = options;
+  const { backend, folder, blobStore, delivery, guard, tagsPerPage } = options;
 
   return startRecordingServer('127.0.0.2', async (request, response) => {
     const [, download] = DOWNLOAD.exec(request.url ?? '') ?? [];
@@ -52,7 +56,9 @@ export async function startRegistryFront(options: RegistryFrontOptions): Promise
 
     const [, digest] = BLOB.exec(request.url ?? '') ?? [];
     if (digest !== undefined && delivery !== 'stream') return redirectBlob(request, response, digest);
-    return passOn(await ask(request), response);
+    const answer = await ask(request);
+    const tags = tagsPerPage !== undefined && answer.statusCode === 200 && TAGS.test(request.url ?? '');
+    return tags ? sendTagPage(request, answer, response, tagsPerPage) : passOn(answer, response);
   });
 
   /** Redirects to a blob that the registry behind would give out. */

@@ -31,6 +31,8 @@ export interface RegistryOptions {
   readonly delivery?: BlobDelivery;
   /** Seconds that its tokens are good for. @default 300 */
   readonly tokenLifetime?: number;
+  /** How many tags a page of a list has at most; all of them when left out. */
+  readonly tagsPerPage?: number;
 }
 
 /** A registry with all that belongs to it. */
@@ -60,13 +62,20 @@ interface Manner {
 
 /** Starts a registry. */
 export async function startRegistry(kind: RegistryKind, options: RegistryOptions): Promise<Registry> {
-  const { store, blobStore, delivery = 'stream' } = options;
+  const { store, blobStore, delivery = 'stream', tagsPerPage } = options;
   const cleanup = createCleanup();
   const { auth, guard, tokens, credentials } = await manners[kind](options, cleanup);
   const { authority: backend } = await cleanup.use(startDockerRegistry(store.folder, auth));
   const { folder } = store;
   const front = await cleanup.use(
-    startRegistryFront({ backend, folder, blobStore, delivery, ...(guard && { guard }) }),
+    startRegistryFront({
+      backend,
+      folder,
+      blobStore,
+      delivery,
+      ...(guard && { guard }),
+      ...(tagsPerPage !== undefined && { tagsPerPage }),
+    }),
   );
 
   return {

@@ -1,0 +1,70 @@
+import type { ServerResponse } from 'node:http';
+import { Readable, pipeline } from 'node:stream';
+import type { Decision } from '../core/decision.ts';
+import type { RequestDescriptor } from '../core/request.ts';
+import type { RuleSource } from '../core/rule-source.ts';
+import type { RuleSet } from '../core/compile.ts';
+import { createGateway, type GatewayRequest, type Outcome } from '../gateway/gateway.ts';
+import { createNodeTransport } from '../gateway/node-transport.ts';
+import type { GatewayResponse } from '../gateway/response.ts';
+import { type AdapterOptions, checkPublicOrigin, isOurs } from './_options.ts';
+import { type NodeRequest, readNodeRequest } from './_node-request.ts';
+
+/** Handles one request on Node; `next` gets what is not ours, and without it that is answered 404. */
+export type NodeCore = (request: NodeRequest, response: ServerResponse, next?: () => void) => void;
+
+/** Makes what the adapters for Node's own requests have in common. */
+export function createNodeCore(rules: RuleSet | RuleSource, options: AdapterOptions): NodeCore {
+  const { trustProxy = false, timeouts, onResponse, onUpstreamError } = options;
+  const origin = checkPublicOrigin(options.publicOrigin);
+  const gateway = createGateway(rules, { transport: options.transport ?? createNodeTransport(timeouts), onUpstreamError });
+
+  return (request, response, next) => {
+    const descriptor = readNodeRequest(request, trustProxy, origin);
+    const started = onResponse ? performance.now() : 0;
+    const settle = ({ decision, response: answer }: Outcome) => {
+      if (next && !isOurs(decision)) return next();
+      if (onResponse) watch(response, descriptor, decision, started, onResponse);
+      send(response, answer ?? gateway.refuse(descriptor), request.method === 'HEAD');
+    };
+    const abort = new AbortController();
+    const outcome = gateway.handle(toGatewayRequest(request, descriptor, abort.signal));
+    if (!(outcome instanceof Promise)) return settle(outcome);
+    response.once('close', () => abort.abort());
+    outcome.then(settle).catch(() => response.destroy());
+  };
+}
+
+function toGatewayRequest(request: NodeRequest, descriptor: RequestDescriptor, signal: AbortSignal): GatewayRequest {
+  const { headers } = request;
+  const hasBody = headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
+  return { descriptor, signal, ...(hasBody && { body: request }) };
+}
+
+function send(response: ServerResponse, { status, headers, body }: GatewayResponse, head: boolean): void {
+  if (response.destroyed) return;
+  response.writeHead(status, headers);
+  if (head || typeof body === 'string') {
+    response.end(head ? undefined : body);
+    return;
+  }
+  // An answer that breaks off must not look complete: on an error the pipeline destroys the socket.
+  pipeline(body instanceof Readable ? body : Readable.from(body, { objectMode: false }), response, () => {});
+}
+
+function watch(
+  response: ServerResponse,
+  request: RequestDescriptor,
+  decision: Decision,
+  started: number,
+  onResponse: NonNullable<AdapterOptions['onResponse']>,
+): void {
+  response.once('close', () => {
+    try {
+      const { statusCode: status, writableFinished: complete } = response;
+      onResponse({ request, decision, status, complete, duration: performance.now() - started });
+    } catch {
+      // A hook that fails is no reason to fail a download.
+    }
+  });
+}

@@ -1,0 +1,54 @@
+import type { Decision, ProxyDecision } from '../core/decision.ts';
+import type { RequestDescriptor } from '../core/request.ts';
+import type { Timeouts, Transport, UpstreamError } from '../gateway/transport.ts';
+import type { TrustProxy } from './_forwarded.ts';
+
+/** What became of one request, when its answer has ended. */
+export interface AccessRecord {
+  /** The request. */
+  readonly request: RequestDescriptor;
+  /** The decision. */
+  readonly decision: Decision;
+  /** The status that was sent. */
+  readonly status: number;
+  /** Whether the answer was sent whole. */
+  readonly complete: boolean;
+  /** From the request's arrival to the answer's end, in milliseconds. */
+  readonly duration: number;
+}
+
+/** Options that every adapter has. */
+export interface AdapterOptions {
+  /**
+   * Whether `X-Forwarded-Proto`, `-Host` and `-For` are believed: from anybody (`true`, safe only where nobody but your
+   * proxy can connect), or from these addresses and networks. They decide which rules apply and which addresses
+   * rewritten documents name. Default `false`.
+   */
+  readonly trustProxy?: TrustProxy | undefined;
+  /** The origin that rewritten documents name, such as `https://get.acme.dev`. Default that of each request. */
+  readonly publicOrigin?: string | undefined;
+  /** How long upstreams are waited for. */
+  readonly timeouts?: Timeouts | undefined;
+  /** Sends the gateway's own requests. Default undici on Node, `fetch` elsewhere. */
+  readonly transport?: Transport | undefined;
+  /** Told of every request of ours when its answer has ended. What it throws is ignored. */
+  readonly onResponse?: ((record: AccessRecord) => void) | undefined;
+  /** Told of every upstream that failed a request. What it throws is ignored. */
+  readonly onUpstreamError?: ((error: UpstreamError, decision: ProxyDecision) => void) | undefined;
+}
+
+/**
+ * Checks `publicOrigin`.
+ *
+ * @throws TypeError It is not an origin.
+ */
+export function checkPublicOrigin(origin: string | undefined): string | undefined {
+  if (origin === undefined) return undefined;
+  if (URL.canParse(origin) && new URL(origin).origin === origin) return origin;
+  throw new TypeError(`publicOrigin: \`${origin}\` is not an origin; write scheme and host alone, as in \`https://get.acme.dev\`.`);
+}
+
+/** A request that no rule can see, since it is malformed, is the host application's to refuse. */
+export function isOurs(decision: Decision): boolean {
+  return decision.type !== 'pass' && !(decision.type === 'respond' && decision.protocol === undefined);
+}

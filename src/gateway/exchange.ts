@@ -1,0 +1,172 @@
+import type { CompiledUpstream } from '../core/compiled-rule.ts';
+import { credentialOf } from '../core/credential.ts';
+import type { ByteStream, Protocol } from '../core/protocol.ts';
+import { judge } from './address.ts';
+import { readText } from './streams.ts';
+import type { FetchToken, ProtectionSpace, TokenBroker } from './token-broker.ts';
+import { type Transport, UpstreamError, type UpstreamRequest, type UpstreamResponse } from './transport.ts';
+
+/** The most redirects that are followed for one request. */
+const MAX_HOPS = 10;
+const TOKEN_TIMEOUT = 30_000;
+const MAX_TOKEN_ANSWER = 1_048_576;
+/** For a token server that does not say (distribution specification, "Token Response Fields"). */
+const DEFAULT_TOKEN_LIFE = 60;
+
+/** A request to carry out at an upstream, redirects and challenges included. */
+export interface Exchange {
+  /** The method. */
+  readonly method: string;
+  /** The address. */
+  readonly target: string;
+  /** The header fields by lower-case name. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** The body; then nothing is sent twice. */
+  readonly body: ByteStream | undefined;
+  /** Ends the exchange. */
+  readonly signal: AbortSignal;
+  /** The upstream whose rule says what may be fetched and with what. */
+  readonly upstream: CompiledUpstream;
+  /** The protocol of the resource. */
+  readonly protocol: Protocol;
+  /** The name of the resource there, for which a token is good. */
+  readonly place: string;
+  /** Tells whether a redirect goes to the client instead of being followed. */
+  relays(location: URL): boolean;
+}
+
+/** The answer of an exchange: the last upstream's, or a redirect for the client. */
+export interface ExchangeResult {
+  /** The answer. */
+  readonly response: UpstreamResponse;
+  /** Where the client is to go. */
+  readonly relayed?: URL;
+}
+
+/** What an exchange needs of the gateway. */
+export interface ExchangeTools {
+  /** Sends a request. */
+  readonly transport: Transport;
+  /** Finds authorizations. */
+  readonly broker: TokenBroker;
+}
+
+/**
+ * Carries out a request at an upstream: authenticates when asked to, and follows redirects, without the credential as
+ * soon as another origin is reached.
+ *
+ * @throws UpstreamError The upstream cannot be reached, or leads where its rule does not allow it to.
+ */
+export async function exchange(tools: ExchangeTools, request: Exchange): Promise<ExchangeResult> {
+  let url = new URL(request.target);
+  let target = { origin: request.upstream.origin, path: request.target.slice(request.upstream.origin.length), guarded: false };
+  for (let hop = 0; hop <= MAX_HOPS; hop++) {
+    const response = await send(tools, request, target, request.method);
+    const location = isRedirect(response.status) ? response.headers.location : undefined;
+    if (location === undefined) return { response: await resolveHead(tools, request, target, response, hop) };
+    if (!URL.canParse(location, url.href)) throw new UpstreamError(`${url.origin}: the redirect has no address.`, 502);
+    const next = new URL(location, url);
+    if (request.relays(next)) return { response, relayed: next };
+    response.discard();
+    const verdict = judge(next, request.upstream);
+    if (verdict === 'refused') throw new UpstreamError(`${url.origin} leads to ${next.origin}, which the rule does not allow.`, 502);
+    target = { origin: next.origin, path: next.pathname + next.search, guarded: verdict === 'guarded' };
+    url = next;
+  }
+  throw new UpstreamError(`${url.origin}: more than ${MAX_HOPS} redirects.`, 502);
+}
+
+interface Target {
+  readonly origin: string;
+  readonly path: string;
+  readonly guarded: boolean;
+}
+
+/** Sends one request, and once more when the upstream's challenge can be answered. */
+async function send(tools: ExchangeTools, request: Exchange, target: Target, method: string): Promise<UpstreamResponse> {
+  const { transport, broker } = tools;
+  const space = spaceOf(request, target.origin);
+  const fetchToken = createFetchToken(transport, request.upstream, space);
+  const authorization = await broker.authorize(space, fetchToken);
+  const response = await transport(toUpstreamRequest(request, target, method, authorization));
+  const challenge = response.headers['www-authenticate'];
+  if (response.status !== 401 || challenge === undefined || request.body) return response;
+  const answer = await broker.answer(space, challenge, authorization, fetchToken);
+  if (answer === undefined) return response;
+  response.discard();
+  return transport(toUpstreamRequest(request, target, method, answer));
+}
+
+function toUpstreamRequest(request: Exchange, target: Target, method: string, authorization: string | undefined): UpstreamRequest {
+  return {
+    ...target,
+    method,
+    headers: authorization === undefined ? request.headers : { ...request.headers, authorization },
+    body: request.body,
+    signal: request.signal,
+  };
+}
+
+/** A credential is for the origin that its rule names; any other gets what anybody gets. */
+function spaceOf({ upstream, protocol, place }: Exchange, origin: string): ProtectionSpace {
+  const credential = origin === upstream.origin ? credentialOf(upstream) : undefined;
+  return { origin, place, credential, eager: protocol.authentication !== 'challenge' };
+}
+
+/** Addresses that are signed for GET refuse HEAD; asked again for GET, they tell the same fields. */
+async function resolveHead(
+  tools: ExchangeTools,
+  request: Exchange,
+  target: Target,
+  response: UpstreamResponse,
+  hop: number,
+): Promise<UpstreamResponse> {
+  if (request.method !== 'HEAD' || hop === 0 || ![400, 403, 405, 501].includes(response.status)) return response;
+  response.discard();
+  const again = await send(tools, request, target, 'GET');
+  again.discard();
+  return { ...again, body: nothing() };
+}
+
+async function* nothing(): ByteStream {}
+
+/** Asks the token server that an upstream named, if the upstream's rule lets it lead there. */
+function createFetchToken(transport: Transport, upstream: CompiledUpstream, space: ProtectionSpace): FetchToken {
+  return async (url, authorization) => {
+    const leader = space.origin === upstream.origin ? upstream : { origin: space.origin, allow: upstream.allow };
+    const verdict = judge(url, leader);
+    if (verdict === 'refused') throw new UpstreamError(`${space.origin} names the token server ${url.origin}, which the rule does not allow.`, 502);
+    const response = await transport({
+      method: 'GET',
+      origin: url.origin,
+      path: url.pathname + url.search,
+      headers: { accept: 'application/json', 'accept-encoding': 'identity', 'user-agent': 'turnout', ...(authorization && { authorization }) },
+      signal: AbortSignal.timeout(TOKEN_TIMEOUT),
+      guarded: verdict === 'guarded',
+    });
+    if (response.status !== 200) {
+      response.discard();
+      // A refusal is the upstream's word to the client; anything else is a token server out of order.
+      if (response.status < 500 && response.status !== 429) return undefined;
+      throw new UpstreamError(`${url.origin}: the token server answers ${response.status}.`, 502);
+    }
+    return readToken(await readText(response.body, MAX_TOKEN_ANSWER), url.origin);
+  };
+}
+
+function readToken(text: string, origin: string): { token: string; expiresIn: number } {
+  try {
+    const { token, access_token: accessToken, expires_in: expiresIn } = JSON.parse(text) as Record<string, unknown>;
+    const value = typeof token === 'string' && token !== '' ? token : accessToken;
+    if (typeof value === 'string' && /^[\x21-\x7e]+$/.test(value)) {
+      return { token: value, expiresIn: typeof expiresIn === 'number' ? expiresIn : DEFAULT_TOKEN_LIFE };
+    }
+  } catch {
+    // What is no JSON has no token either.
+  }
+  throw new UpstreamError(`${origin}: the token server's answer has no token.`, 502);
+}
+
+function isRedirect(status: number): boolean {
+  return status === 301 || status === 302 || status === 303 || status === 307 || status === 308;
+}

@@ -1,0 +1,55 @@
+import type { Answer, ByteStream } from '../core/protocol.ts';
+import type { RedirectDecision } from '../core/decision.ts';
+import { isFieldValue, selectResponseFields } from './fields.ts';
+import type { ExchangeResult } from './exchange.ts';
+import type { Rewrite } from './rewrite.ts';
+import { UpstreamError } from './transport.ts';
+
+/** The answer for a client. */
+export interface GatewayResponse {
+  /** The status. */
+  readonly status: number;
+  /** The header fields by lower-case name. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** The body; a stream that throws cannot be completed, and then the connection must be cut. */
+  readonly body: string | ByteStream;
+}
+
+/** The answer of a redirect: without a body, which a client that does not follow might run, and never kept by a cache. */
+export function toRedirect({ status, location }: Pick<RedirectDecision, 'status' | 'location'>): GatewayResponse {
+  return { status, headers: { location, 'cache-control': 'no-store', 'content-length': '0' }, body: '' };
+}
+
+/** An answer that was made here. */
+export function toResponse({ status, headers, body }: Answer): GatewayResponse {
+  return { status, headers: { ...headers, 'content-length': String(new TextEncoder().encode(body).length) }, body };
+}
+
+/** Makes of what an upstream answered what the client gets. */
+export function toClientResponse({ response, relayed }: ExchangeResult, method: string, rewrite: Rewrite | undefined): GatewayResponse {
+  if (relayed) {
+    response.discard();
+    const { location = '' } = response.headers;
+    return toRedirect({ status: toTemporary(response.status), location: isAbsolute(location) ? location : relayed.href });
+  }
+  if (response.status < 200 || response.status > 599) {
+    response.discard();
+    throw new UpstreamError(`The upstream answers with the status ${response.status}.`, 502);
+  }
+  const headers = selectResponseFields(response.headers);
+  const message = rewrite ? rewrite.apply(response.status, { headers, body: response.body }) : { headers, body: response.body };
+  if (method !== 'HEAD' && response.status !== 204 && response.status !== 304) return { status: response.status, ...message };
+  response.discard();
+  return { status: response.status, headers: message.headers, body: '' };
+}
+
+/** An address that was signed must reach the client byte for byte. */
+function isAbsolute(location: string): boolean {
+  return /^https?:\/\//i.test(location) && isFieldValue(location);
+}
+
+/** A permanent redirect of an upstream must not outlive the rule that led to it. */
+function toTemporary(status: number): RedirectDecision['status'] {
+  if (status === 301) return 302;
+  return status === 308 ? 307 : (status as RedirectDecision['status']);
+}
