@@ -40,7 +40,8 @@ export function createAffixIndex<T>(): AffixIndex<T> {
       if (known) return known.value;
       const value = create();
       entries.push({ elements, key, value, textLength: countText(elements) });
-      entries.sort((a, b) => b.textLength - a.textLength);
+      // The order of equals does not depend on who came first.
+      entries.sort((a, b) => b.textLength - a.textLength || (a.key < b.key ? -1 : 1));
       return value;
     },
 

@@ -17,7 +17,7 @@ export interface Route {
   /** The rule that the request follows. */
   readonly rule?: CompiledRule;
   /** The upstream that was chosen. */
-  readonly upstream?: CompiledUpstream;
+  readonly upstream?: CompiledUpstream | undefined;
   /** What the request asks for, under its public name. */
   readonly resource?: Resource;
   /** The name that the upstream knows the resource by, which tells apart what a token is good for. */
@@ -52,12 +52,12 @@ export function decide(ruleSet: RuleSet, request: RequestDescriptor): Decision {
 /** Decides like `decide`, and says by which rule; `attempt` counts the upstreams of the rule that have failed. */
 export function route(ruleSet: RuleSet, request: RequestDescriptor, attempt = 0): Route {
   const problem = findRequestProblem(request);
-  if (problem) return { decision: respond({ status: problem.status, headers: TEXT, body: `${problem.message}\n` }) };
+  if (problem) return { decision: respond({ status: problem.status, headers: TEXT, body: `${problem.message}\n` }, NOWHERE) };
   const found = findMatch(ruleSet, request);
   if (!found) return PASS;
   if ('rule' in found) return conclude(found, request, attempt);
   const answer = found.refuse({ status: 404, message: 'No rule has this name.' });
-  return { decision: { ...respond(answer), protocol: found.name }, protocol: found };
+  return { decision: respond(answer, { ...NOWHERE, protocol: found.name }), protocol: found };
 }
 
 /** Tells whether a rule would take a request if it were alone; the request has no problem of its own. */
@@ -161,28 +161,33 @@ function conclude(match: Match, request: RequestDescriptor, attempt: number): Ro
     upstream,
     publicUrl: (request.origin ?? `${request.scheme}://${request.host}`) + (request.base ?? '') + match.at.slice(0, -1),
   };
-  const provenance = { rule: rule.name, protocol: protocol.name, resource, params, ...withPurl(protocol.purl?.(resource, context.publicUrl)) };
-  const known = { protocol, rule, resource, context, ...(upstream && { upstream }) };
   const delivery = protocol.deliver(resource, context);
-  if (delivery.type === 'respond') {
-    // An answer for the whole mount, such as a ping, is no rule's.
-    const { rule: _, ...whole } = provenance;
-    return { ...known, decision: { ...respond(delivery.answer), ...(subject === undefined ? whole : provenance) } };
-  }
-  if (!upstream) {
-    const answer: Answer = { status: 200, headers: TEXT, body: '' };
-    return { ...known, decision: { ...respond(answer), ...provenance } };
-  }
-  const place = subject === undefined || !protocol.rename ? '' : upstream.place(params, subject);
+  const place = subject === undefined || !upstream || !protocol.rename ? '' : upstream.place(params, subject);
+  return { decision: toDecision(match, request, context, upstream, place, delivery), protocol, rule, upstream, resource, place, context };
+}
+
+/** Written out field by field: decisions of one shape each keep the hot path fast. */
+function toDecision(
+  match: Match,
+  request: RequestDescriptor,
+  context: RuleContext,
+  upstream: CompiledUpstream | undefined,
+  place: string,
+  delivery: Delivery,
+): Decision {
+  const { protocol, resource, params } = match;
+  const origin: Origin = { rule: match.rule.name, protocol: protocol.name, resource, params, purl: protocol.purl?.(resource, context.publicUrl) };
+  if (delivery.type === 'respond') return respond(delivery.answer, match.subject === undefined ? { ...origin, rule: undefined } : origin);
+  if (!upstream) return respond({ status: 200, headers: TEXT, body: '' }, origin);
   const target = targetOf(match, upstream, place, request.query);
-  if (hasDotSegment(target.slice(upstream.origin.length))) {
-    const answer = protocol.refuse({ status: 400, message: 'The address that this request leads to has a dot segment.' });
-    return { ...known, decision: { ...respond(answer), ...provenance } };
+  // The request has no dot segment, but a variable may stand beside a dot, or come from the query.
+  if (params !== NO_PARAMS && hasDotSegment(target.slice(upstream.origin.length))) {
+    return respond(protocol.refuse({ status: 400, message: 'The address that this request leads to has a dot segment.' }), origin);
   }
-  const routed = { ...known, place };
-  const means = settle(delivery, rule, upstream, request);
-  if (means.type === 'proxy') return { ...routed, decision: { type: 'proxy', target, delivery: means.delivery, ...provenance } };
-  return { ...routed, decision: { type: 'redirect', status: means.status, location: target, ...provenance } };
+  const { rule, purl } = origin;
+  const means = settle(delivery, match.rule, upstream, request);
+  if (means.type === 'proxy') return { type: 'proxy', target, delivery: means.delivery, rule, protocol: protocol.name, resource, params, purl };
+  return { type: 'redirect', status: means.status, location: target, rule, protocol: protocol.name, resource, params, purl };
 }
 
 /** What the rule and the request make of a protocol's wish. */
@@ -220,10 +225,17 @@ function targetOf(match: Match, upstream: CompiledUpstream, place: string, carri
   return upstream.origin + (mark === -1 ? path : path.slice(0, mark)) + (query === '' ? '' : `?${query}`);
 }
 
-function respond({ status, headers, body }: Answer): { type: 'respond'; status: number; headers: Answer['headers']; body: string } {
-  return { type: 'respond', status, headers, body };
+/** Where a decision comes from; each field is there, if only as `undefined`. */
+interface Origin {
+  readonly rule: string | undefined;
+  readonly protocol: string | undefined;
+  readonly resource: Resource | undefined;
+  readonly params: Params | undefined;
+  readonly purl: string | undefined;
 }
 
-function withPurl(purl: string | undefined): { purl?: string } {
-  return purl === undefined ? {} : { purl };
+const NOWHERE: Origin = { rule: undefined, protocol: undefined, resource: undefined, params: undefined, purl: undefined };
+
+function respond({ status, headers, body }: Answer, { rule, protocol, resource, params, purl }: Origin): Decision {
+  return { type: 'respond', status, headers, body, rule, protocol, resource, params, purl };
 }

@@ -6,15 +6,15 @@ export type RedirectStatus = 301 | 302 | 303 | 307 | 308;
 /** Where a decision comes from. */
 export interface Provenance {
   /** The name of the rule; absent when no rule was needed. */
-  readonly rule?: string;
+  readonly rule?: string | undefined;
   /** The name of the protocol. */
-  readonly protocol?: string;
+  readonly protocol?: string | undefined;
   /** What the request asks for, in the protocol's terms. */
-  readonly resource?: Resource;
+  readonly resource?: Resource | undefined;
   /** What the variables of `match` stand for, as the bytes of the request. */
-  readonly params?: Readonly<Record<string, string>>;
+  readonly params?: Readonly<Record<string, string>> | undefined;
   /** The package URL of the artifact, under its public name. */
-  readonly purl?: string;
+  readonly purl?: string | undefined;
 }
 
 /** The client is sent elsewhere. */

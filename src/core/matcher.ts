@@ -71,13 +71,20 @@ export function matchElements(
     if (exact && !input.startsWith(choice.exactly, from)) continue;
     const longest = exact ? from + choice.exactly.length : reach(input, from, to, choice.stops);
     const shortest = exact ? longest : from + 1;
-    for (let end = Math.min(longest, to); end >= shortest; end--) {
+    const next = elements[index + 1];
+    for (let end = seek(input, next, Math.min(longest, to), to); end >= shortest; end = seek(input, next, end - 1, to)) {
       values.push(input.slice(from, end));
       if (matchElements(elements, index + 1, input, end, to, values)) return true;
       values.length = depth;
     }
   }
   return false;
+}
+
+/** Where, from `end` backwards, a capture may end so that what is next may follow. */
+function seek(input: string, next: Elements[number] | undefined, end: number, to: number): number {
+  if (typeof next === 'string') return input.lastIndexOf(next, end);
+  return end === to ? end : -1;
 }
 
 /** How far a capture can go from `from` before one of the stops starts. */
@@ -105,6 +112,8 @@ function compileParam(
 function compileWildcard(wildcardInSegment: boolean, textBefore: string, textSinceWildcard: string): Capture {
   if (wildcardInSegment) return stopping(textBefore);
   if (textSinceWildcard === '') return stopping();
+  // Up to the first slash would be no more than up to the first such text, and be tried twice.
+  if (textSinceWildcard.includes(DELIMITER)) return stopping(textSinceWildcard);
   return { choices: [{ stops: [textSinceWildcard] }, { stops: [DELIMITER] }] };
 }
 

@@ -5,6 +5,9 @@ import { PatternError, type PatternToken, type TemplateToken } from './pattern.t
 /** The most alternatives that optional groups may multiply to, path-to-regexp's own limit. */
 const MAX_ALTERNATIVES = 256;
 
+/** The longest template, in characters; every step here recurses. */
+const MAX_LENGTH = 4096;
+
 /**
  * Parses path-to-regexp 8 syntax: `:name`, `*rest`, `{optional}`; a `*` without a name is the variable `0`, `1`, ….
  *
@@ -13,6 +16,8 @@ const MAX_ALTERNATIVES = 256;
  * @throws PatternError The text is not of that syntax.
  */
 export function parseTemplate(text: string): readonly TemplateToken[] {
+  if (text.length > MAX_LENGTH) throw new PatternError(`it is longer than ${MAX_LENGTH} characters`);
+  if (/\p{Surrogate}/u.test(text)) throw new PatternError('it has half of a character, a lone surrogate');
   try {
     return parse(nameWildcards(text), { encodePath: encodeText }).tokens.map(toToken);
   } catch (error) {
@@ -58,15 +63,19 @@ function joinText(tokens: readonly PatternToken[]): readonly PatternToken[] {
 /** Gives wildcards without a name their number as a name, which path-to-regexp 8 demands. */
 function nameWildcards(text: string): string {
   let count = 0;
-  // Escapes, quoted names and named wildcards are passed over; what is left is a bare `*`.
-  return text.replace(/\\[^]|"(?:\\[^]|[^"\\])*"|\*(?=[$_\p{ID_Start}"])|\*/gu, (part, offset: number) => {
-    if (part !== '*' || /^[$_\p{ID_Start}"]/u.test(text.slice(offset + 1))) return part;
-    return `*"${count++}"`;
-  });
+  // Escapes and quoted names are passed over.
+  return text.replace(/\\[^]|[:*]"(?:\\[^]|[^"\\])*"|\*(?![$_\p{ID_Start}"])/gu, (part) =>
+    part === '*' ? `*"${count++}"` : part,
+  );
 }
 
 function toToken(token: Token): TemplateToken {
-  return token.type === 'group' ? { type: 'group', tokens: token.tokens.map(toToken) } : token;
+  if (token.type === 'group') return { type: 'group', tokens: token.tokens.map(toToken) };
+  // The values are properties of plain objects.
+  if (token.type !== 'text' && token.name === '__proto__') {
+    throw new PatternError('`__proto__` cannot be the name of a variable');
+  }
+  return token;
 }
 
 /** What RFC 3986 does not allow raw in a path, percent-encoded; existing escapes stay. */

@@ -74,8 +74,8 @@ function childOf<T>(node: Node<T>, elements: Elements): Node<T> {
 }
 
 function insertTail<T>(node: Node<T>, segments: readonly Segment[]): T[] {
-  const elements = segments.flatMap((segment, index) => (index === 0 ? segment.elements : ['/', ...segment.elements]));
-  const key = segments.map((segment) => `${segment.wildcard ? '*' : ''}${keyOf(segment.elements)}`).join('/');
+  const elements = joinSegments(segments);
+  const key = JSON.stringify(elements);
   node.tails ??= [];
   const known = node.tails.find((tail) => tail.key === key);
   if (known) return known.leaves;
@@ -83,8 +83,21 @@ function insertTail<T>(node: Node<T>, segments: readonly Segment[]): T[] {
   const text = elements.reduce((sum, element) => sum + (typeof element === 'string' ? element.length : 0), 0);
   const tail: Tail<T> = { elements, key, rank: [typeof first === 'string' ? first.length : 0, text], leaves: [] };
   node.tails.push(tail);
-  node.tails.sort((a, b) => b.rank[0] - a.rank[0] || b.rank[1] - a.rank[1]);
+  node.tails.sort((a, b) => b.rank[0] - a.rank[0] || b.rank[1] - a.rank[1] || (a.key < b.key ? -1 : 1));
   return tail.leaves;
+}
+
+/** Neighbouring texts are one, so that a match looks for all of it at once. */
+function joinSegments(segments: readonly Segment[]): Elements {
+  const joined: Elements[number][] = [];
+  segments.forEach((segment, index) => {
+    for (const element of index === 0 ? segment.elements : ['/', ...segment.elements]) {
+      const last = joined.at(-1);
+      if (typeof last === 'string' && typeof element === 'string') joined[joined.length - 1] = last + element;
+      else joined.push(element);
+    }
+  });
+  return joined;
 }
 
 function walk<T, R>(

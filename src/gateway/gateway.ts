@@ -47,7 +47,7 @@ export interface Gateway {
 }
 
 /** A route that leads to an upstream. */
-type ProxyRoute = Route & Required<Pick<Route, 'protocol' | 'rule' | 'upstream' | 'resource' | 'context'>> & { decision: ProxyDecision };
+type ProxyRoute = { readonly [Key in keyof Route]-?: NonNullable<Route[Key]> } & { readonly decision: ProxyDecision };
 
 const NEVER = new AbortController().signal;
 const RETRY_AFTER = { 'retry-after': '10' };
@@ -116,7 +116,7 @@ function answerAtOnce(decision: Decision): Outcome {
 }
 
 function toExchange({ descriptor, body, signal = NEVER }: GatewayRequest, next: ProxyRoute, headers: Record<string, string> | Readonly<Record<string, string>>): Exchange {
-  const { protocol, rule, upstream, place = '', decision } = next;
+  const { protocol, rule, upstream, place, decision } = next;
   return {
     method: descriptor.method,
     target: decision.target,

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { run } from './lab/command.ts';
 
 /** The root of the project. */
-export const projectRoot: string = fileURLToPath(new URL('../..', import.meta.url));
+const projectRoot: string = fileURLToPath(new URL('../..', import.meta.url));
 
 /** The program under test, as it is published. */
 export const turnoutProgram: string = join(projectRoot, 'dist/cli/turnout.js');

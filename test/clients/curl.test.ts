@@ -9,7 +9,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { createCleanup } from './lab/cleanup.ts';
 import { type Curl, openCurl } from './programs/curl.ts';
 import { startTurnout, type Turnout } from './programs/turnout.ts';
-import { type FileOrigin, LARGE_SIZE, largeDigest, startFileOrigin } from './registries/file-origin.ts';
+import { type FileOrigin, LARGE_SIZE, largeDigest, startFileOrigin } from './upstreams/file-origin.ts';
 
 const archive = randomBytes(100_000);
 const text = gzipSync('a text that is stored in its encoded form\n');

@@ -37,6 +37,9 @@ function isThere(file: string): boolean {
 
 async function aptGet(...args: string[]): Promise<void> {
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
-  const finished = await run('apt-get', args, { env, timeout: 600_000 });
+  const finished = await run('apt-get', ['-o', 'DPkg::Lock::Timeout=120', ...args], {
+    env,
+    timeout: 600_000,
+  });
   if (!finished.ok) throw new Error(`apt-get ${args.join(' ')} failed:\n${finished.output}`);
 }

@@ -8,10 +8,10 @@ import { openDocker } from './programs/docker.ts';
 import type { OciClient } from './programs/oci-client.ts';
 import { openPodman } from './programs/podman.ts';
 import { openSkopeo, type Skopeo } from './programs/skopeo.ts';
-import { type BlobStore, startBlobStore } from './registries/blob-store.ts';
-import { type Image, openImageWorkshop } from './registries/image.ts';
-import { createImageStore, type ImageStore } from './registries/image-store.ts';
-import { type Registry, type RegistryKind, registryKinds, startRegistry } from './registries/registry.ts';
+import { type BlobStore, startBlobStore } from './upstreams/blob-store.ts';
+import { type Image, openImageWorkshop } from './upstreams/image.ts';
+import { createImageStore, type ImageStore } from './upstreams/image-store.ts';
+import { type Registry, type RegistryKind, registryKinds, startRegistry } from './upstreams/registry.ts';
 
 // The lab itself, without a gateway: a matrix of green pulls says something only if these registries can refuse.
 

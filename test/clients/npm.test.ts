@@ -4,9 +4,9 @@ import { createCleanup } from './lab/cleanup.ts';
 import { served } from './lab/recording-server.ts';
 import { createNpmProject, type LockedPackage, type NpmProject } from './programs/npm.ts';
 import { type AccessRecord, startTurnout, type Turnout } from './programs/turnout.ts';
-import { type NpmPackage, recordNpm } from './registries/npm-recording.ts';
-import { ADVISORY, type NpmLayout, type NpmRegistry, startNpmRegistry } from './registries/npm-registry.ts';
-import { type NpmUpstream, readNpmUpstream } from './registries/npm-upstream.ts';
+import { type NpmPackage, recordNpm } from './upstreams/npm-recording.ts';
+import { ADVISORY, type NpmLayout, type NpmRegistry, startNpmRegistry } from './upstreams/npm-registry.ts';
+import { type NpmUpstream, readNpmUpstream } from './upstreams/npm-upstream.ts';
 
 const dependencies = { '@hapi/boom': '10.0.1', send: '1.2.0' };
 const settings = ['omit-lockfile-registry-resolved=false', 'audit=false'];

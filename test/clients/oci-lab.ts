@@ -5,9 +5,9 @@ import { type Docker, openDocker } from './programs/docker.ts';
 import type { OciClient } from './programs/oci-client.ts';
 import { openPodman } from './programs/podman.ts';
 import { openSkopeo, type Skopeo } from './programs/skopeo.ts';
-import { type BlobStore, startBlobStore } from './registries/blob-store.ts';
-import { type ImageWorkshop, openImageWorkshop } from './registries/image.ts';
-import { createImageStore, type ImageStore } from './registries/image-store.ts';
+import { type BlobStore, startBlobStore } from './upstreams/blob-store.ts';
+import { type ImageWorkshop, openImageWorkshop } from './upstreams/image.ts';
+import { createImageStore, type ImageStore } from './upstreams/image-store.ts';
 
 /** The names of the clients, to make tests of before there are clients. */
 export const clientNames = ['skopeo', 'podman', 'docker', 'ctr'] as const;

@@ -8,9 +8,9 @@ import { run, runChecked } from './lab/command.ts';
 import { served } from './lab/recording-server.ts';
 import { clientNames, type OciLab, openOciLab } from './oci-lab.ts';
 import { startTurnout, type Turnout } from './programs/turnout.ts';
-import type { Image } from './registries/image.ts';
-import type { ImageStore } from './registries/image-store.ts';
-import { type Registry, startRegistry } from './registries/registry.ts';
+import type { Image } from './upstreams/image.ts';
+import type { ImageStore } from './upstreams/image-store.ts';
+import { type Registry, startRegistry } from './upstreams/registry.ts';
 
 const TOKEN_LIFETIME = 2;
 

@@ -4,9 +4,9 @@ import { createCleanup } from './lab/cleanup.ts';
 import { served } from './lab/recording-server.ts';
 import { type ClientName, clientNames, type OciLab, openOciLab } from './oci-lab.ts';
 import { startTurnout, type Turnout } from './programs/turnout.ts';
-import type { Image } from './registries/image.ts';
-import { type Registry, type RegistryKind, registryKinds, startRegistry } from './registries/registry.ts';
-import type { BlobDelivery } from './registries/registry-front.ts';
+import type { Image } from './upstreams/image.ts';
+import { type Registry, type RegistryKind, registryKinds, startRegistry } from './upstreams/registry.ts';
+import type { BlobDelivery } from './upstreams/registry-front.ts';
 
 const cleanup = createCleanup();
 let lab: OciLab;

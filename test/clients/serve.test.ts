@@ -11,7 +11,7 @@ import { turnoutProgram } from './build.ts';
 import { createCleanup } from './lab/cleanup.ts';
 import { run } from './lab/command.ts';
 import { startTurnout, type Turnout } from './programs/turnout.ts';
-import { type FileOrigin, SLOW_SIZE, startFileOrigin } from './registries/file-origin.ts';
+import { type FileOrigin, SLOW_SIZE, startFileOrigin } from './upstreams/file-origin.ts';
 
 const cleanup = createCleanup();
 let before: FileOrigin;

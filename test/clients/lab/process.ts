@@ -50,7 +50,9 @@ export function startProcess(
   options: ProcessOptions = {},
 ): RunningProcess {
   const { grace = 15_000, env = process.env, hidden } = options;
-  const child: Child = spawn(command, args, { env, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
+  // It is ended as well when this process dies in the midst of a test.
+  const bound = ['--pdeathsig', 'TERM', '--', command, ...args];
+  const child: Child = spawn('setpriv', bound, { env, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
   alive.add(child);
 
   const text = { stdout: '', stderr: '' };

@@ -5,7 +5,7 @@ import type { Stoppable } from '../lab/cleanup.ts';
 import { type FinishedCommand, run } from '../lab/command.ts';
 import { hide } from '../lab/hide.ts';
 import { createTemporaryFolder } from '../lab/temporary-folder.ts';
-import type { NpmUpstream } from '../registries/npm-upstream.ts';
+import type { NpmUpstream } from '../upstreams/npm-upstream.ts';
 
 /** One package of a lock file. */
 export interface LockedPackage {

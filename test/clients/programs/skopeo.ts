@@ -4,7 +4,7 @@ import { join } from 'node:path';
 
 import { type FinishedCommand, run } from '../lab/command.ts';
 import { createTemporaryFolder } from '../lab/temporary-folder.ts';
-import type { Credentials } from '../registries/credentials.ts';
+import type { Credentials } from '../upstreams/credentials.ts';
 import type { OciClient } from './oci-client.ts';
 
 /** Skopeo, which also inspects and lists. */

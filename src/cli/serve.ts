@@ -1,0 +1,147 @@
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { toNodeHandler } from '../adapters/node.ts';
+import { formatIssue, isRuleError } from '../core/errors.ts';
+import type { RuleSet } from '../core/compile.ts';
+import { loadRules } from '../rules/index.ts';
+import { createAccessLog, type LogFormat } from './_access-log.ts';
+import { createAdmin } from './_admin.ts';
+import { drain } from './_drain.ts';
+import { describeRules } from './_describe-rules.ts';
+import { complain, count, fail, print } from './_output.ts';
+
+interface ServeOptions {
+  readonly port: number;
+  readonly host: string;
+  readonly admin: Address | undefined;
+  readonly log: LogFormat;
+  readonly publicOrigin?: string;
+  readonly trustProxy?: boolean | readonly string[];
+  readonly grace: number;
+  readonly watch: boolean;
+}
+
+interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** Adds `turnout serve`. */
+export function addServe(program: Command): void {
+  program
+    .command('serve')
+    .description('Run the gateway. Changes of the rule file are taken up whole, or not at all, while requests run on.')
+    .argument('[file]', 'the rule file', 'turnout.yaml')
+    .option('-p, --port <number>', 'the port; 0 for any that is free', readPort, 8080)
+    .option('--host <address>', 'the address to listen on; 0.0.0.0 for all', '127.0.0.1')
+    .option('--admin <address>', 'where /healthz and /readyz answer; off for nowhere', readAddress, { host: '127.0.0.1', port: 9090 })
+    .addOption(new Option('--log <format>', 'how requests are logged on stdout').choices(['json', 'text', 'off']).default(process.stdout.isTTY ? 'text' : 'json', 'text on a terminal, else json'))
+    .option('--public-origin <origin>', 'the origin that rewritten documents name, if not that of each request')
+    .option('--trust-proxy [networks]', 'believe X-Forwarded-* fields: of anybody, or of these networks, separated by commas', readNetworks)
+    .option('--grace <seconds>', 'how long downloads may go on after SIGTERM', readSeconds, 25)
+    .option('--no-watch', 'do not take up changes of the rule file')
+    .addHelpText('after', '\nSecrets are written as ${NAME} in the rule file and read from the environment.\nSIGTERM and SIGINT let running downloads finish; a second one does not.')
+    .action(serve);
+}
+
+async function serve(file: string, options: ServeOptions): Promise<void> {
+  try {
+    await start(file, options);
+  } catch (error) {
+    fail(explainSystemError(error));
+  }
+}
+
+async function start(file: string, options: ServeOptions): Promise<void> {
+  const state = { failure: undefined as string | undefined, draining: false };
+  const source = await loadRules(file, {
+    watch: options.watch,
+    onReload(rules, revision) {
+      state.failure = undefined;
+      announce(options.log, 'rules reloaded', { revision, rules: rules.rules.length });
+      warn(rules);
+    },
+    onError(error) {
+      state.failure = isRuleError(error) ? error.issues.map(formatIssue).join('\n') : String(error instanceof Error ? error.message : error);
+      complain(state.failure, `turnout: ${file} is not usable; the rules of before still serve.`);
+    },
+  });
+  const handler = toNodeHandler(source, {
+    trustProxy: options.trustProxy,
+    publicOrigin: options.publicOrigin,
+    onResponse: createAccessLog(options.log),
+    onUpstreamError: (error, { rule }) => complain(`turnout: rule ${rule}: ${error.message}`),
+  });
+  const server = createServer({ headersTimeout: 10_000, requestTimeout: 60_000, connectionsCheckingInterval: 1000 }, (request, response) => {
+    if (state.draining) response.setHeader('connection', 'close');
+    handler(request, response);
+  });
+  const { admin } = options;
+  const adminServer = admin && createAdmin(() => ({ ...state, revision: source.revision, rules: source.current.rules.length }));
+  if (adminServer) await listen(adminServer, admin);
+  const address = await listen(server, options);
+  warn(source.current);
+  print(...describeRules(source.current, address), '', `turnout ready at ${address}${adminServer ? `, admin at ${addressOf(adminServer)}` : ''}, ${count(source.current.rules.length, 'rule')}, revision ${source.revision}`);
+  drain(server, options.grace, () => {
+    state.draining = true;
+    source.close();
+    complain('turnout: finishing what is under way.');
+  }, () => adminServer?.close());
+}
+
+function warn(rules: RuleSet): void {
+  for (const issue of rules.warnings) complain(`${formatIssue(issue)} (warning)`);
+}
+
+/** A line of the program's own among those of requests. */
+function announce(format: LogFormat, message: string, data: Readonly<Record<string, unknown>>): void {
+  if (format === 'json') print(JSON.stringify({ time: new Date().toISOString(), msg: message, ...data }));
+  else print(`${message}: ${Object.entries(data).map(([name, value]) => `${name} ${value}`).join(', ')}`);
+}
+
+function listen(server: Server, { host, port }: Address): Promise<string> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen({ host, port }, () => {
+      server.off('error', reject);
+      server.on('error', (error) => complain(`turnout: ${error.message}`));
+      resolve(addressOf(server));
+    });
+  });
+}
+
+function addressOf(server: Server): string {
+  const { address, family, port } = server.address() as AddressInfo;
+  return `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`;
+}
+
+function explainSystemError(error: unknown): unknown {
+  const { code, address, port } = error as { code?: string; address?: string; port?: number };
+  if (code === 'EADDRINUSE') return new Error(`${address}:${port} is taken by another program; choose another with --port or --admin.`);
+  if (code === 'EACCES') return new Error(`you may not listen on ${address}:${port}; choose a port above 1023 with --port.`);
+  if (code === 'EADDRNOTAVAIL') return new Error(`${address} is no address of this machine; choose another with --host or --admin.`);
+  return error;
+}
+
+function readPort(text: string): number {
+  const port = Number(text);
+  if (!/^\d+$/.test(text) || port > 65_535) throw new InvalidArgumentError('A port is a number from 0 to 65535.');
+  return port;
+}
+
+function readSeconds(text: string): number {
+  if (!/^\d+(?:\.\d+)?$/.test(text)) throw new InvalidArgumentError('Write a number of seconds.');
+  return Number(text);
+}
+
+function readAddress(text: string): Address | undefined {
+  if (text === 'off') return undefined;
+  const [, host = '127.0.0.1', port] = /^(?:(.*):)?(\d+)$/.exec(text) ?? [];
+  if (port === undefined) throw new InvalidArgumentError('Write host:port, a port, or off.');
+  return { host: host.replace(/^\[(.*)\]$/, '$1'), port: readPort(port) };
+}
+
+function readNetworks(text: string): readonly string[] {
+  return text.split(',').map((network) => network.trim());
+}

@@ -1,0 +1,36 @@
+#!/usr/bin/env node
+import { Command, CommanderError } from 'commander';
+import manifest from '../../package.json' with { type: 'json' };
+import { addCheck } from './check.ts';
+import { addExplain } from './explain.ts';
+import { addServe } from './serve.ts';
+import { EXIT, fail } from './_output.ts';
+
+const program = new Command('turnout')
+  .description('Keep your download addresses for ever and move what is behind them with one line.')
+  .version(manifest.version)
+  .showHelpAfterError('(try --help)')
+  .showSuggestionAfterError()
+  .exitOverride()
+  .addHelpText(
+    'after',
+    `
+Examples:
+  $ turnout check                                   read turnout.yaml and say what is wrong with it
+  $ turnout serve --port 8080                       serve it, and take up its changes
+  $ turnout explain https://get.acme.dev/cli/1.0    say where a request goes, and why
+
+Exit codes: 0 all is well, 1 check found mistakes, 2 the command could not do its work.`,
+  );
+
+addServe(program);
+addCheck(program);
+addExplain(program);
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  // Commander has said what was wrong; help and version end this way too, with 0.
+  if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? EXIT.ok : EXIT.failed;
+  else fail(error);
+}
