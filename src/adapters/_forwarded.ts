@@ -1,5 +1,5 @@
 import type { HeaderFields } from '../core/request.ts';
-import { isTrusted } from './_trust.ts';
+import { compileTrust } from './_trust.ts';
 
 /** Who may say, by `X-Forwarded-*` fields, where a request came from and what it asked for. */
 export type TrustProxy = boolean | readonly string[];
@@ -14,18 +14,33 @@ export interface Forwarded {
   readonly ip?: string;
 }
 
+/** Reads what the proxies in front say, if the peer may be believed. */
+export type ReadForwarded = (headers: HeaderFields, peer: string | undefined) => Forwarded;
+
 const NOTHING: Forwarded = {};
 
 /**
- * Reads `X-Forwarded-Proto`, `-Host` and `-For`, if the peer may be believed. The client is the address before those of
- * trusted proxies, counted from this end, since anybody can write what stands at the other.
+ * Makes the reader of `X-Forwarded-Proto`, `-Host` and `-For`. The client is the address before those of trusted
+ * proxies, counted from this end, since anybody can write what stands at the other.
+ *
+ * @throws TypeError An entry of the list is neither an address nor a network.
  */
-export function readForwarded(headers: HeaderFields, peer: string | undefined, trust: TrustProxy): Forwarded {
-  if (trust === false || (trust !== true && !isTrusted(peer, trust))) return NOTHING;
+export function createReadForwarded(trust: TrustProxy): ReadForwarded {
+  if (trust === false) return () => NOTHING;
+  if (trust === true) return (headers) => read(headers, (addresses) => addresses.at(-1));
+  const isTrusted = compileTrust(trust);
+  const findClient = (addresses: readonly string[]) =>
+    addresses.findLast((address) => !isTrusted(address)) ?? addresses[0];
+  return (headers, peer) => (isTrusted(peer) ? read(headers, findClient) : NOTHING);
+}
+
+function read(
+  headers: HeaderFields,
+  findClient: (addresses: readonly string[]) => string | undefined,
+): Forwarded {
   const scheme = list(headers['x-forwarded-proto'])[0]?.toLowerCase();
   const host = list(headers['x-forwarded-host'])[0];
-  const addresses = list(headers['x-forwarded-for']);
-  const ip = trust === true ? addresses.at(-1) : (addresses.findLast((address) => !isTrusted(address, trust)) ?? addresses[0]);
+  const ip = findClient(list(headers['x-forwarded-for']));
   return {
     ...((scheme === 'http' || scheme === 'https') && { scheme }),
     ...(host !== undefined && { host }),
@@ -36,5 +51,8 @@ export function readForwarded(headers: HeaderFields, peer: string | undefined, t
 function list(value: HeaderFields[string]): readonly string[] {
   if (value === undefined) return [];
   const text = typeof value === 'string' ? value : value.join(',');
-  return text.split(',').map((entry) => entry.trim()).filter((entry) => entry !== '');
+  return text
+    .split(',')
+    .map((entry) => entry.trim())
+    .filter((entry) => entry !== '');
 }

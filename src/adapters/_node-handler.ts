@@ -1,14 +1,15 @@
 import type { ServerResponse } from 'node:http';
-import { Readable, pipeline } from 'node:stream';
+import { pipeline, Readable } from 'node:stream';
+import type { RuleSet } from '../core/compile.ts';
 import type { Decision } from '../core/decision.ts';
 import type { RequestDescriptor } from '../core/request.ts';
 import type { RuleSource } from '../core/rule-source.ts';
-import type { RuleSet } from '../core/compile.ts';
 import { createGateway, type GatewayRequest, type Outcome } from '../gateway/gateway.ts';
 import { createNodeTransport } from '../gateway/node-transport.ts';
 import type { GatewayResponse } from '../gateway/response.ts';
-import { type AdapterOptions, checkPublicOrigin, isOurs } from './_options.ts';
+import { createReadForwarded } from './_forwarded.ts';
 import { type NodeRequest, readNodeRequest } from './_node-request.ts';
+import { type AdapterOptions, checkPublicOrigin, isOurs } from './_options.ts';
 
 /** Handles one request on Node; `next` gets what is not ours, and without it that is answered 404. */
 export type NodeCore = (request: NodeRequest, response: ServerResponse, next?: () => void) => void;
@@ -17,10 +18,14 @@ export type NodeCore = (request: NodeRequest, response: ServerResponse, next?: (
 export function createNodeCore(rules: RuleSet | RuleSource, options: AdapterOptions): NodeCore {
   const { trustProxy = false, timeouts, onResponse, onUpstreamError } = options;
   const origin = checkPublicOrigin(options.publicOrigin);
-  const gateway = createGateway(rules, { transport: options.transport ?? createNodeTransport(timeouts), onUpstreamError });
+  const readForwarded = createReadForwarded(trustProxy);
+  const gateway = createGateway(rules, {
+    transport: options.transport ?? createNodeTransport(timeouts),
+    onUpstreamError,
+  });
 
   return (request, response, next) => {
-    const descriptor = readNodeRequest(request, trustProxy, origin);
+    const descriptor = readNodeRequest(request, readForwarded, origin);
     const started = onResponse ? performance.now() : 0;
     const settle = ({ decision, response: answer }: Outcome) => {
       if (next && !isOurs(decision)) return next();
@@ -35,7 +40,11 @@ export function createNodeCore(rules: RuleSet | RuleSource, options: AdapterOpti
   };
 }
 
-function toGatewayRequest(request: NodeRequest, descriptor: RequestDescriptor, signal: AbortSignal): GatewayRequest {
+function toGatewayRequest(
+  request: NodeRequest,
+  descriptor: RequestDescriptor,
+  signal: AbortSignal,
+): GatewayRequest {
   const { headers } = request;
   const hasBody = headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
   return { descriptor, signal, ...(hasBody && { body: request }) };

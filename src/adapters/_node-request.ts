@@ -1,32 +1,36 @@
 import type { IncomingMessage } from 'node:http';
 import type { TLSSocket } from 'node:tls';
 import type { RequestDescriptor } from '../core/request.ts';
-import { readForwarded, type TrustProxy } from './_forwarded.ts';
+import type { ReadForwarded } from './_forwarded.ts';
 
 /** A Node request, also one that a framework has put below a mount. */
 export type NodeRequest = IncomingMessage & { readonly baseUrl?: string };
 
 // RFC 9112 §3.2.2: absolute-form.
-const ABSOLUTE = /^(https?):\/\/([^/?#]*)([^]*)$/i;
+const ABSOLUTE = /^(https?):\/\/([^/?#]*)(.*)$/is;
 
 /**
  * Reads a Node request as plain data. What Node accepts and RFC 9112 §3.2 forbids (no host, several) gives a descriptor
  * that no rule takes.
  */
-export function readNodeRequest(request: NodeRequest, trust: TrustProxy, origin: string | undefined): RequestDescriptor {
+export function readNodeRequest(
+  request: NodeRequest,
+  readForwarded: ReadForwarded,
+  origin: string | undefined,
+): RequestDescriptor {
   const { headers, method = 'GET', socket, url = '' } = request;
   const [, , authority, rest] = url.startsWith('/') ? [] : (ABSOLUTE.exec(url) ?? []);
   const target = rest === undefined ? url : rest.startsWith('/') ? rest : `/${rest}`;
   const mark = target.indexOf('?');
-  const forwarded = trust === false ? undefined : readForwarded(headers, socket.remoteAddress, trust);
+  const forwarded = readForwarded(headers, socket.remoteAddress);
   return {
     method,
-    scheme: forwarded?.scheme ?? ((socket as Partial<TLSSocket>).encrypted ? 'https' : 'http'),
-    host: forwarded?.host ?? authority ?? (hasOneHost(request.rawHeaders) ? (headers.host ?? '') : ''),
+    scheme: forwarded.scheme ?? ((socket as Partial<TLSSocket>).encrypted ? 'https' : 'http'),
+    host: forwarded.host ?? authority ?? (hasOneHost(request.rawHeaders) ? (headers.host ?? '') : ''),
     path: mark === -1 ? target : target.slice(0, mark),
     query: mark === -1 ? undefined : target.slice(mark + 1),
     headers,
-    ip: forwarded?.ip ?? socket.remoteAddress,
+    ip: forwarded.ip ?? socket.remoteAddress,
     origin,
     base: request.baseUrl,
   };

@@ -45,7 +45,9 @@ export interface AdapterOptions {
 export function checkPublicOrigin(origin: string | undefined): string | undefined {
   if (origin === undefined) return undefined;
   if (URL.canParse(origin) && new URL(origin).origin === origin) return origin;
-  throw new TypeError(`publicOrigin: \`${origin}\` is not an origin; write scheme and host alone, as in \`https://get.acme.dev\`.`);
+  throw new TypeError(
+    `publicOrigin: \`${origin}\` is not an origin; write scheme and host alone, as in \`https://get.acme.dev\`.`,
+  );
 }
 
 /** A request that no rule can see, since it is malformed, is the host application's to refuse. */

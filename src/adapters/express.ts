@@ -9,11 +9,15 @@ import type { RuleSource } from '../core/rule-source.ts';
 import { createNodeCore } from './_node-handler.ts';
 import type { AdapterOptions } from './_options.ts';
 
-export type { AccessRecord, AdapterOptions } from './_options.ts';
 export type { TrustProxy } from './_forwarded.ts';
+export type { AccessRecord, AdapterOptions } from './_options.ts';
 
 /** Express middleware. */
-export type ExpressMiddleware = (request: IncomingMessage, response: ServerResponse, next: (error?: unknown) => void) => void;
+export type ExpressMiddleware = (
+  request: IncomingMessage,
+  response: ServerResponse,
+  next: (error?: unknown) => void,
+) => void;
 
 /**
  * Makes middleware; a request that no rule takes goes on to the next.
@@ -24,7 +28,10 @@ export type ExpressMiddleware = (request: IncomingMessage, response: ServerRespo
  * @example
  * app.use(toExpressMiddleware(await loadRules('turnout.yaml', { watch: true })));
  */
-export function toExpressMiddleware(rules: RuleSet | RuleSource, options: AdapterOptions = {}): ExpressMiddleware {
+export function toExpressMiddleware(
+  rules: RuleSet | RuleSource,
+  options: AdapterOptions = {},
+): ExpressMiddleware {
   const handle = createNodeCore(rules, options);
   return (request, response, next) => handle(request, response, () => next());
 }

@@ -10,8 +10,8 @@ import { createNodeCore } from './_node-handler.ts';
 import type { AdapterOptions } from './_options.ts';
 
 export { createNodeTransport } from '../gateway/node-transport.ts';
-export type { AccessRecord, AdapterOptions } from './_options.ts';
 export type { TrustProxy } from './_forwarded.ts';
+export type { AccessRecord, AdapterOptions } from './_options.ts';
 
 /** A handler of a Node server. */
 export type NodeHandler = (request: IncomingMessage, response: ServerResponse) => void;

@@ -9,7 +9,9 @@ export type LogFormat = 'json' | 'text' | 'off';
 /** Makes the function that logs a request; the client's address is never written. */
 export function createAccessLog(format: LogFormat): ((record: AccessRecord) => void) | undefined {
   if (format === 'off') return undefined;
-  return format === 'json' ? (record) => print(JSON.stringify(toEntry(record))) : (record) => print(toLine(record));
+  return format === 'json'
+    ? (record) => print(JSON.stringify(toEntry(record)))
+    : (record) => print(toLine(record));
 }
 
 function toEntry({ request, decision, status, complete, duration }: AccessRecord) {
@@ -21,7 +23,11 @@ function toEntry({ request, decision, status, complete, duration }: AccessRecord
     status,
     ...(!complete && { complete }),
     type: decision.type,
-    ...(decision.type !== 'pass' && { rule: decision.rule, protocol: decision.protocol, purl: decision.purl }),
+    ...(decision.type !== 'pass' && {
+      rule: decision.rule,
+      protocol: decision.protocol,
+      purl: decision.purl,
+    }),
     ...placeOf(decision),
     ms: Math.round(duration * 10) / 10,
     userAgent: single(request.headers?.['user-agent']),

@@ -18,7 +18,10 @@ export function createAdmin(read: () => AdminState): Server {
     const state = read();
     const path = request.url?.split('?', 1)[0];
     const status = path === '/healthz' ? 200 : path === '/readyz' ? (state.draining ? 503 : 200) : 404;
-    const body = status === 404 ? { error: 'There are /healthz and /readyz here.' } : { status: state.draining ? 'draining' : 'ok', ...state };
+    const body =
+      status === 404
+        ? { error: 'There are /healthz and /readyz here.' }
+        : { status: state.draining ? 'draining' : 'ok', ...state };
     response.writeHead(status, { 'content-type': 'application/json', 'cache-control': 'no-store' });
     response.end(`${JSON.stringify(body)}\n`);
   });

@@ -1,5 +1,5 @@
-import type { CompiledRule } from '../core/compiled-rule.ts';
 import type { RuleSet } from '../core/compile.ts';
+import type { CompiledRule } from '../core/compiled-rule.ts';
 import { flatten, parseTemplate } from '../core/path.ts';
 
 /** The most rules that are shown one by one. */
@@ -15,7 +15,8 @@ function describeRule(rule: CompiledRule, address: string): readonly string[] {
   const origins = rule.upstreams.map(({ origin }) => origin).join(', ');
   const host = rule.hosts[0];
   // A rule for another host can be tried where its name leads here.
-  const base = (host === undefined ? address : `https://${host.replace(/^\*/, '<name>')}`) + rule.at.slice(0, -1);
+  const base =
+    (host === undefined ? address : `https://${host.replace(/^\*/, '<name>')}`) + rule.at.slice(0, -1);
   return [
     `${rule.name}: ${rule.protocol.name} ${rule.match ?? 'everything'}${origins === '' ? '' : ` → ${origins}`}`,
     `  ${rule.protocol.usage(example(rule), base)}`,
@@ -28,7 +29,9 @@ function example({ match, protocol }: CompiledRule): string {
   if (match === undefined) return `${start}<name>`;
   const [path = '', query] = match.split('?');
   const text = (flatten(parseTemplate(path))[0] ?? [])
-    .map((token) => (token.type === 'text' ? token.value : `<${/^\d/.test(token.name) ? 'name' : token.name}>`))
+    .map((token) =>
+      token.type === 'text' ? token.value : `<${/^\d/.test(token.name) ? 'name' : token.name}>`,
+    )
     .join('');
   return query === undefined ? text : `${text}?${query.replace(/[:*](\w+)/g, '<$1>')}`;
 }

@@ -15,7 +15,11 @@ export function complain(...lines: readonly string[]): void {
 
 /** Says why the command could not do its work, and sets the exit code; a mistake in the rules is shown line by line. */
 export function fail(error: unknown): void {
-  if (isRuleError(error)) complain(...error.issues.map(formatIssue), `turnout: ${count(error.issues.length, 'mistake')} in the rules.`);
+  if (isRuleError(error))
+    complain(
+      ...error.issues.map(formatIssue),
+      `turnout: ${count(error.issues.length, 'mistake')} in the rules.`,
+    );
   else complain(`turnout: ${error instanceof Error ? error.message : String(error)}`);
   process.exitCode = EXIT.failed;
 }

@@ -31,16 +31,28 @@ async function check(file: string, options: CheckOptions): Promise<void> {
   }
 }
 
-function report(file: string, rules: number, errors: readonly RuleIssue[], warnings: readonly RuleIssue[], { json, strict }: CheckOptions): void {
+function report(
+  file: string,
+  rules: number,
+  errors: readonly RuleIssue[],
+  warnings: readonly RuleIssue[],
+  { json, strict }: CheckOptions,
+): void {
   const bad = errors.length > 0 || (strict && warnings.length > 0);
   process.exitCode = bad ? EXIT.mistakes : EXIT.ok;
   if (json) {
-    const list = [...errors.map((issue) => ({ severity: 'error', ...issue })), ...warnings.map((issue) => ({ severity: 'warning', ...issue }))];
+    const list = [
+      ...errors.map((issue) => ({ severity: 'error', ...issue })),
+      ...warnings.map((issue) => ({ severity: 'warning', ...issue })),
+    ];
     print(JSON.stringify(list));
     return;
   }
   for (const issue of errors) complain(formatIssue(issue));
   for (const issue of warnings) complain(`${formatIssue(issue)} (warning)`);
   if (errors.length > 0) complain(`${file}: ${count(errors.length, 'mistake')}.`);
-  else print(`${file}: ${count(rules, 'rule')}, ${warnings.length === 0 ? 'nothing wrong' : count(warnings.length, 'warning')}.`);
+  else
+    print(
+      `${file}: ${count(rules, 'rule')}, ${warnings.length === 0 ? 'nothing wrong' : count(warnings.length, 'warning')}.`,
+    );
 }

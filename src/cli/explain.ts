@@ -46,8 +46,10 @@ async function explain(url: string, options: ExplainOptions): Promise<void> {
 
 /** Reads the address byte for byte, as it would arrive; a URL parser would mend it. */
 function toDescriptor(url: string, { request, header, ip }: ExplainOptions): RequestDescriptor {
-  const [, scheme = 'https', authority = '', path, query] = /^(?:(https?):\/\/)?([^/?#]*)([^?#]*)(?:\?([^#]*))?/i.exec(url) ?? [];
-  if (authority === '') throw new Error(`\`${url}\` has no host; write it whole, as in https://get.acme.dev/cli/1.0.`);
+  const [, scheme = 'https', authority = '', path, query] =
+    /^(?:(https?):\/\/)?([^/?#]*)([^?#]*)(?:\?([^#]*))?/i.exec(url) ?? [];
+  if (authority === '')
+    throw new Error(`\`${url}\` has no host; write it whole, as in https://get.acme.dev/cli/1.0.`);
   const headers = Object.fromEntries(header.map(readField));
   return {
     method: request.toUpperCase(),
@@ -71,9 +73,16 @@ function describe(decision: Decision): readonly string[] {
     case 'redirect':
       return [`  redirect ${decision.status} to ${decision.location}`, ...describeProvenance(decision)];
     case 'proxy':
-      return [`  proxy ${decision.target}`, `  ${DELIVERIES[decision.delivery]}`, ...describeProvenance(decision)];
+      return [
+        `  proxy ${decision.target}`,
+        `  ${DELIVERIES[decision.delivery]}`,
+        ...describeProvenance(decision),
+      ];
     case 'respond':
-      return [`  answer ${decision.status}${decision.body === '' ? '' : `: ${decision.body.trimEnd()}`}`, ...describeProvenance(decision)];
+      return [
+        `  answer ${decision.status}${decision.body === '' ? '' : `: ${decision.body.trimEnd()}`}`,
+        ...describeProvenance(decision),
+      ];
     case 'pass':
       return ['  pass: no rule takes it'];
   }
@@ -85,7 +94,12 @@ const DELIVERIES = {
   relay: "a redirect of the upstream's is handed to the client, anything else as it is",
 } as const;
 
-function describeProvenance({ rule, protocol, params = {}, purl }: Exclude<Decision, { type: 'pass' }>): readonly string[] {
+function describeProvenance({
+  rule,
+  protocol,
+  params = {},
+  purl,
+}: Exclude<Decision, { type: 'pass' }>): readonly string[] {
   return [
     ...(rule === undefined ? [] : [`  by rule ${rule} (${protocol})`]),
     ...Object.entries(params).map(([name, value]) => `    ${name} = ${value}`),

@@ -2,13 +2,13 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { toNodeHandler } from '../adapters/node.ts';
-import { formatIssue, isRuleError } from '../core/errors.ts';
 import type { RuleSet } from '../core/compile.ts';
+import { formatIssue, isRuleError } from '../core/errors.ts';
 import { loadRules } from '../rules/index.ts';
 import { createAccessLog, type LogFormat } from './_access-log.ts';
 import { createAdmin } from './_admin.ts';
-import { drain } from './_drain.ts';
 import { describeRules } from './_describe-rules.ts';
+import { drain } from './_drain.ts';
 import { complain, count, fail, print } from './_output.ts';
 
 interface ServeOptions {
@@ -31,17 +31,36 @@ interface Address {
 export function addServe(program: Command): void {
   program
     .command('serve')
-    .description('Run the gateway. Changes of the rule file are taken up whole, or not at all, while requests run on.')
+    .description(
+      'Run the gateway. Changes of the rule file are taken up whole, or not at all, while requests run on.',
+    )
     .argument('[file]', 'the rule file', 'turnout.yaml')
     .option('-p, --port <number>', 'the port; 0 for any that is free', readPort, 8080)
     .option('--host <address>', 'the address to listen on; 0.0.0.0 for all', '127.0.0.1')
-    .option('--admin <address>', 'where /healthz and /readyz answer; off for nowhere', readAddress, { host: '127.0.0.1', port: 9090 })
-    .addOption(new Option('--log <format>', 'how requests are logged on stdout').choices(['json', 'text', 'off']).default(process.stdout.isTTY ? 'text' : 'json', 'text on a terminal, else json'))
-    .option('--public-origin <origin>', 'the origin that rewritten documents name, if not that of each request')
-    .option('--trust-proxy [networks]', 'believe X-Forwarded-* fields: of anybody, or of these networks, separated by commas', readNetworks)
+    .option('--admin <address>', 'where /healthz and /readyz answer; off for nowhere', readAddress, {
+      host: '127.0.0.1',
+      port: 9090,
+    })
+    .addOption(
+      new Option('--log <format>', 'how requests are logged on stdout')
+        .choices(['json', 'text', 'off'])
+        .default(process.stdout.isTTY ? 'text' : 'json', 'text on a terminal, else json'),
+    )
+    .option(
+      '--public-origin <origin>',
+      'the origin that rewritten documents name, if not that of each request',
+    )
+    .option(
+      '--trust-proxy [networks]',
+      'believe X-Forwarded-* fields: of anybody, or of these networks, separated by commas',
+      readNetworks,
+    )
     .option('--grace <seconds>', 'how long downloads may go on after SIGTERM', readSeconds, 25)
     .option('--no-watch', 'do not take up changes of the rule file')
-    .addHelpText('after', '\nSecrets are written as ${NAME} in the rule file and read from the environment.\nSIGTERM and SIGINT let running downloads finish; a second one does not.')
+    .addHelpText(
+      'after',
+      '\nSecrets are written as ${NAME} in the rule file and read from the environment.\nSIGTERM and SIGINT let running downloads finish; a second one does not.',
+    )
     .action(serve);
 }
 
@@ -63,7 +82,9 @@ async function start(file: string, options: ServeOptions): Promise<void> {
       warn(rules);
     },
     onError(error) {
-      state.failure = isRuleError(error) ? error.issues.map(formatIssue).join('\n') : String(error instanceof Error ? error.message : error);
+      state.failure = isRuleError(error)
+        ? error.issues.map(formatIssue).join('\n')
+        : String(error instanceof Error ? error.message : error);
       complain(state.failure, `turnout: ${file} is not usable; the rules of before still serve.`);
     },
   });
@@ -73,21 +94,34 @@ async function start(file: string, options: ServeOptions): Promise<void> {
     onResponse: createAccessLog(options.log),
     onUpstreamError: (error, { rule }) => complain(`turnout: rule ${rule}: ${error.message}`),
   });
-  const server = createServer({ headersTimeout: 10_000, requestTimeout: 60_000, connectionsCheckingInterval: 1000 }, (request, response) => {
-    if (state.draining) response.setHeader('connection', 'close');
-    handler(request, response);
-  });
+  const server = createServer(
+    { headersTimeout: 10_000, requestTimeout: 60_000, connectionsCheckingInterval: 1000 },
+    (request, response) => {
+      if (state.draining) response.setHeader('connection', 'close');
+      handler(request, response);
+    },
+  );
   const { admin } = options;
-  const adminServer = admin && createAdmin(() => ({ ...state, revision: source.revision, rules: source.current.rules.length }));
+  const adminServer =
+    admin && createAdmin(() => ({ ...state, revision: source.revision, rules: source.current.rules.length }));
   if (adminServer) await listen(adminServer, admin);
   const address = await listen(server, options);
   warn(source.current);
-  print(...describeRules(source.current, address), '', `turnout ready at ${address}${adminServer ? `, admin at ${addressOf(adminServer)}` : ''}, ${count(source.current.rules.length, 'rule')}, revision ${source.revision}`);
-  drain(server, options.grace, () => {
-    state.draining = true;
-    source.close();
-    complain('turnout: finishing what is under way.');
-  }, () => adminServer?.close());
+  print(
+    ...describeRules(source.current, address),
+    '',
+    `turnout ready at ${address}${adminServer ? `, admin at ${addressOf(adminServer)}` : ''}, ${count(source.current.rules.length, 'rule')}, revision ${source.revision}`,
+  );
+  drain(
+    server,
+    options.grace,
+    () => {
+      state.draining = true;
+      source.close();
+      complain('turnout: finishing what is under way.');
+    },
+    () => adminServer?.close(),
+  );
 }
 
 function warn(rules: RuleSet): void {
@@ -97,7 +131,12 @@ function warn(rules: RuleSet): void {
 /** A line of the program's own among those of requests. */
 function announce(format: LogFormat, message: string, data: Readonly<Record<string, unknown>>): void {
   if (format === 'json') print(JSON.stringify({ time: new Date().toISOString(), msg: message, ...data }));
-  else print(`${message}: ${Object.entries(data).map(([name, value]) => `${name} ${value}`).join(', ')}`);
+  else
+    print(
+      `${message}: ${Object.entries(data)
+        .map(([name, value]) => `${name} ${value}`)
+        .join(', ')}`,
+    );
 }
 
 function listen(server: Server, { host, port }: Address): Promise<string> {
@@ -118,15 +157,21 @@ function addressOf(server: Server): string {
 
 function explainSystemError(error: unknown): unknown {
   const { code, address, port } = error as { code?: string; address?: string; port?: number };
-  if (code === 'EADDRINUSE') return new Error(`${address}:${port} is taken by another program; choose another with --port or --admin.`);
-  if (code === 'EACCES') return new Error(`you may not listen on ${address}:${port}; choose a port above 1023 with --port.`);
-  if (code === 'EADDRNOTAVAIL') return new Error(`${address} is no address of this machine; choose another with --host or --admin.`);
+  if (code === 'EADDRINUSE')
+    return new Error(
+      `${address}:${port} is taken by another program; choose another with --port or --admin.`,
+    );
+  if (code === 'EACCES')
+    return new Error(`you may not listen on ${address}:${port}; choose a port above 1023 with --port.`);
+  if (code === 'EADDRNOTAVAIL')
+    return new Error(`${address} is no address of this machine; choose another with --host or --admin.`);
   return error;
 }
 
 function readPort(text: string): number {
   const port = Number(text);
-  if (!/^\d+$/.test(text) || port > 65_535) throw new InvalidArgumentError('A port is a number from 0 to 65535.');
+  if (!/^\d+$/.test(text) || port > 65_535)
+    throw new InvalidArgumentError('A port is a number from 0 to 65535.');
   return port;
 }
 

@@ -1,10 +1,10 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander';
 import manifest from '../../package.json' with { type: 'json' };
+import { EXIT, fail } from './_output.ts';
 import { addCheck } from './check.ts';
 import { addExplain } from './explain.ts';
 import { addServe } from './serve.ts';
-import { EXIT, fail } from './_output.ts';
 
 const program = new Command('turnout')
   .description('Keep your download addresses for ever and move what is behind them with one line.')

@@ -30,21 +30,24 @@ const EVERYTHING: Match = {
   rest: undefined,
 };
 
-/** Compiles the `match` of a rule; what is wrong is reported, and then the result is of no use. */
+/** What a pattern that was refused is taken for; of its variables nothing is known. */
+export const BROKEN: Match = { ...EVERYTHING };
+
+/** Compiles the `match` of a rule; what is wrong is reported, and then the result is `BROKEN`. */
 export function compileMatch({ match, protocol }: Rule, report: Report): Match {
   if (match === undefined) return EVERYTHING;
   const problem = findStartProblem(match, protocol.subjects);
   if (problem) {
     report('invalid_match', ['match'], problem);
-    return EVERYTHING;
+    return BROKEN;
   }
   try {
-    const [path, query] = protocol.subjects === 'path' ? splitQuery(match) : [match, ''];
+    const [path, query] = protocol.subjects === 'path' ? splitQuery(match) : [match, undefined];
     return checkNames(join(path, compileQuery(query)), report);
   } catch (error) {
     if (!(error instanceof PatternError)) throw error;
     report('invalid_match', ['match'], `\`${match}\` is not a pattern: ${error.message}.`);
-    return EVERYTHING;
+    return BROKEN;
   }
 }
 
@@ -86,21 +89,27 @@ function checkNames(match: Match, report: Report): Match {
 }
 
 /** Splits a pattern at its first `?` that is not escaped or quoted. */
-function splitQuery(match: string): readonly [path: string, query: string] {
+function splitQuery(match: string): readonly [path: string, query: string | undefined] {
   const [path = ''] = /^(?:\\[^]|"(?:\\[^]|[^"\\])*"|[^?])*/.exec(match) ?? [];
-  return [path, match.slice(path.length + 1)];
+  return [path, path.length < match.length ? match.slice(path.length + 1) : undefined];
 }
 
 /** Reads `version=:version&os=linux`: what the parameters must be, in any order. */
-function compileQuery(query: string): readonly QueryCondition[] {
-  if (query === '') return [];
-  return query.split('&').map((parameter) => {
-    const [key = '', ...value] = parameter.split('=');
-    if (key === '') throw new PatternError('a query parameter has no name');
+function compileQuery(query: string | undefined): readonly QueryCondition[] {
+  return (query?.split('&') ?? []).map((parameter) => {
+    const [name = '', ...value] = parameter.split('=');
+    const key = compileKey(name);
     const [tokens = [], more] = flatten(parseTemplate(value.join('=')));
     if (more) throw new PatternError('a query parameter cannot have an optional group');
     // A value has no segments, so that a variable in it may stand for slashes too.
     const elements = compileMatcher(tokens.map((token) => (token.type === 'param' ? { ...token, type: 'wildcard' } : token)));
     return { key, elements, names: listNames(tokens) };
   });
+}
+
+function compileKey(text: string): string {
+  if (text === '') throw new PatternError('a query parameter has no name; for a part that may be missing write `{…}`');
+  const [key, ...more] = parseTemplate(text);
+  if (key?.type !== 'text' || more.length > 0) throw new PatternError('the name of a query parameter cannot be a variable');
+  return key.value;
 }

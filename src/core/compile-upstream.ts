@@ -1,8 +1,8 @@
-import type { Match } from './compile-match.ts';
+import { BROKEN, type Match } from './compile-match.ts';
 import type { CompiledUpstream } from './compiled-rule.ts';
 import { type Credential, holdCredential } from './credential.ts';
 import type { Report } from './errors.ts';
-import { parseAuthority, splitHost } from './host.ts';
+import { parseAuthority, splitHost, takesName } from './host.ts';
 import { listNames } from './path.ts';
 import type { TemplateToken } from './pattern.ts';
 import type { Rule, UpstreamConfig } from './rule.ts';
@@ -32,7 +32,7 @@ export function compileUpstreams(
       report(address.code, key, address.message);
       return [];
     }
-    checkVariables(address, match, key, report, warn);
+    if (match !== BROKEN) checkVariables(address, match, key, report, warn);
     checkAllow(config.allow, key, report);
     const credential = config.auth ?? rule.auth;
     warnDoubts(rule, address, hosts, credential, key, warn);
@@ -55,7 +55,7 @@ function compileUpstream(
     host: origin.slice(origin.indexOf('//') + 2),
     authenticated: credential !== undefined,
     allow: allow.map((host) => host.toLowerCase()),
-    place: compilePlace(protocol, match, address.path, inPath),
+    place: compilePlace(protocol, match, address, inPath),
     query: (params) => expand(address.query, params, inQuery),
   };
   if (credential) holdCredential(upstream, credential);
@@ -66,18 +66,29 @@ function compileUpstream(
 function compilePlace(
   protocol: Rule['protocol'],
   match: Match,
-  path: readonly TemplateToken[],
+  { path, query }: TargetAddress,
   encode: (value: string, name: string) => string,
 ): (params: Params, subject: string) => string {
-  if (!protocol.rename) return (params) => expand(path, params, encode);
-  if (path.length === 0) return (_, subject) => subject;
+  const mount = withoutEndSlash(path);
+  if (!protocol.rename) return (params) => expand(mount, params, encode);
+  if (mount.length === 0) return (_, subject) => subject;
   const skip = protocol.subjects === 'name' ? 1 : 0;
-  if (listNames(path).length > 0) return (params) => expand(path, params, encode).slice(skip);
-  const base = expand(path, {}, encode).slice(skip);
+  const template = protocol.subjects === 'name' ? mount : path;
+  if (listNames([...path, ...query]).length > 0) return (params) => expand(template, params, encode).slice(skip);
+  const base = expand(mount, {}, encode).slice(skip);
   const { rest } = match;
   if (rest !== undefined) return (params) => `${base}/${params[rest]}`;
   if (match.alternatives[0]?.tokens === undefined) return (_, subject) => (skip === 1 ? `${base}/${subject}` : base + subject);
-  return () => base;
+  const constant = expand(template, {}, encode).slice(skip);
+  return () => constant;
+}
+
+/** A mount or a name has no slash at its end, only the address of one file does. */
+function withoutEndSlash(path: readonly TemplateToken[]): readonly TemplateToken[] {
+  const last = path.at(-1);
+  if (last?.type !== 'text' || !last.value.endsWith('/')) return path;
+  const value = last.value.replace(/\/+$/, '');
+  return [...path.slice(0, -1), ...(value === '' ? [] : [{ type: 'text', value } as const])];
 }
 
 function checkVariables(address: TargetAddress, match: Match, key: (string | number)[], report: Report, warn: Report): void {
@@ -116,7 +127,7 @@ function warnDoubts(
 ): void {
   const { name } = splitHost(host);
   const plain = origin.startsWith('http:');
-  if (hosts.some((own) => splitHost(own).name === name)) {
+  if (hosts.some((own) => takesName(splitHost(own).name, name))) {
     warn('self_target', key, `This leads to \`${name}\`, a host of this rule; if Turnout answers there, requests go round in a circle.`);
   }
   if (plain && credential && !isLoopback(name)) {
@@ -131,12 +142,12 @@ function warnDoubts(
 }
 
 function isLoopback(name: string): boolean {
-  return name === 'localhost' || name === '[::1]' || /^127\./.test(name);
+  return name === 'localhost' || name === '[::1]' || /^127(?:\.\d+){3}$/.test(name);
 }
 
-/** A value from a query, for a path. */
+/** A value from a query, for one segment of a path: what has a meaning there, or is not allowed, is encoded. */
 function encodeDelimiters(value: string): string {
-  return value.replaceAll('/', '%2F').replaceAll('?', '%3F');
+  return value.replace(/[^\w\-.~!$&'()*+,;=:@%[\]|]|%(?![\dA-Fa-f]{2})/g, encodeURIComponent);
 }
 
 /** A value from a path, for a query. */

@@ -3,6 +3,7 @@ import { compileMatch, type Match } from './compile-match.ts';
 import { compileUpstreams } from './compile-upstream.ts';
 import { type Report, RuleError, type RuleIssue } from './errors.ts';
 import { formatAuthority, parseAuthority } from './host.ts';
+import { hasDotSegment } from './request.ts';
 import type { Rule } from './rule.ts';
 import { createRuleIndex, type RuleIndex } from './rule-index.ts';
 
@@ -29,14 +30,15 @@ export function compileRules(rules: readonly Rule[]): RuleSet {
   const compiled = rules.flatMap((rule, order) => {
     const report = collect(errors, order);
     const mistakes = errors.length;
-    checkName(rule.name, names, order, report);
+    const name = rule.name ?? `rules[${order}]`;
+    checkName(name, names, order, report);
     const match = compileMatch(rule, report);
     const hosts = compileHosts(rule.host, report);
     const at = compileMount(rule, report);
     const upstreams = compileUpstreams(rule, match, hosts, report, collect(warnings, order));
     if (errors.length > mistakes) return [];
     const result: CompiledRule = {
-      name: rule.name ?? `rules[${order}]`,
+      name,
       order,
       protocol: rule.protocol,
       hosts,
@@ -76,8 +78,7 @@ function collect(issues: RuleIssue[], order: number): Report {
   return (code, key, message) => issues.push({ code, path: ['rules', order, ...key], message });
 }
 
-function checkName(name: string | undefined, names: Map<string, number>, order: number, report: Report): void {
-  if (name === undefined) return;
+function checkName(name: string, names: Map<string, number>, order: number, report: Report): void {
   const earlier = names.get(name);
   if (earlier === undefined) names.set(name, order);
   else report('duplicate_name', ['name'], `Another rule, the ${ordinal(earlier + 1)}, is called \`${name}\` too; give each its own name.`);
@@ -104,7 +105,7 @@ function explainHost(text: string): string {
 }
 
 function compileMount({ at = '/', protocol }: Rule, report: Report): string {
-  if (!/^\/(?:[\w\-.~!$&'()*+,;=:@/]|%[\dA-Fa-f]{2})*$/.test(at) || at.includes('//')) {
+  if (!/^\/(?:[\w\-.~!$&'()*+,;=:@/]|%[\dA-Fa-f]{2})*$/.test(at) || at.includes('//') || hasDotSegment(at)) {
     report('invalid_mount', ['at'], `\`${at}\` is not a mount path; write a path that starts with a slash, such as \`/pypi/\`.`);
   } else if (protocol.rootOnly && at !== '/') {
     report('mount_not_supported', ['at'], `Clients of \`${protocol.name}\` ask at the root of a host only; leave \`at\` out and give it a host of its own if it needs one.`);

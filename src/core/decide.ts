@@ -178,16 +178,22 @@ function toDecision(
   const { protocol, resource, params } = match;
   const origin: Origin = { rule: match.rule.name, protocol: protocol.name, resource, params, purl: protocol.purl?.(resource, context.publicUrl) };
   if (delivery.type === 'respond') return respond(delivery.answer, match.subject === undefined ? { ...origin, rule: undefined } : origin);
+  if (!upstream && match.rule.upstreams.length > 0) return respond(protocol.refuse({ status: 502, message: 'No upstream is left.' }), origin);
   if (!upstream) return respond({ status: 200, headers: TEXT, body: '' }, origin);
   const target = targetOf(match, upstream, place, request.query);
   // The request has no dot segment, but a variable may stand beside a dot, or come from the query.
-  if (params !== NO_PARAMS && hasDotSegment(target.slice(upstream.origin.length))) {
+  if (params !== NO_PARAMS && hasDotSegment(pathOf(target, upstream.origin))) {
     return respond(protocol.refuse({ status: 400, message: 'The address that this request leads to has a dot segment.' }), origin);
   }
   const { rule, purl } = origin;
   const means = settle(delivery, match.rule, upstream, request);
   if (means.type === 'proxy') return { type: 'proxy', target, delivery: means.delivery, rule, protocol: protocol.name, resource, params, purl };
   return { type: 'redirect', status: means.status, location: target, rule, protocol: protocol.name, resource, params, purl };
+}
+
+function pathOf(target: string, origin: string): string {
+  const mark = target.indexOf('?');
+  return target.slice(origin.length, mark === -1 ? undefined : mark);
 }
 
 /** What the rule and the request make of a protocol's wish. */

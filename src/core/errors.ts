@@ -78,7 +78,7 @@ export function isRuleError(value: unknown): value is RuleError {
 export function formatIssue(issue: RuleIssue): string {
   const { position, path } = issue;
   const where = position ? `${position.file}:${position.line}:${position.column}` : formatIssuePath(path);
-  return `${where} ${issue.code}: ${issue.message}`;
+  return `${where}${where && ' '}${issue.code}: ${issue.message}`;
 }
 
 function formatIssuePath(path: readonly (string | number)[]): string {

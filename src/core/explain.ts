@@ -1,8 +1,8 @@
 import type { RuleSet } from './compile.ts';
 import type { CompiledRule } from './compiled-rule.ts';
-import { route, takes } from './decide.ts';
+import { type Route, route, takes } from './decide.ts';
 import type { Decision } from './decision.ts';
-import { splitHost } from './host.ts';
+import { splitHost, takesName } from './host.ts';
 import type { RequestDescriptor } from './request.ts';
 
 /** What one rule makes of a request. */
@@ -25,29 +25,37 @@ export interface Explanation {
 
 /** Decides, and says of every rule why the request follows it or why not. */
 export function explain(ruleSet: RuleSet, request: RequestDescriptor): Explanation {
-  const { decision, rule: chosen } = route(ruleSet, request);
-  const considered = ruleSet.rules.map((rule) => ({
-    rule: rule.name,
-    chosen: rule === chosen,
-    reason: rule === chosen ? 'It is the most specific rule that takes the request.' : findReason(ruleSet, rule, request, decision),
-  }));
+  const found = route(ruleSet, request);
+  const { decision } = found;
+  const named = decision.type !== 'pass' && decision.rule !== undefined;
+  const considered = ruleSet.rules.map((rule) => {
+    const chosen = named && rule === found.rule;
+    return { rule: rule.name, chosen, reason: chosen ? CHOSEN : findReason(ruleSet, rule, request, found) };
+  });
   return { decision, considered };
 }
 
-function findReason(ruleSet: RuleSet, rule: CompiledRule, request: RequestDescriptor, decision: Decision): string {
-  if (decision.type === 'respond' && decision.rule === undefined && decision.protocol === undefined) return 'The request is not valid.';
+const CHOSEN = 'It is the most specific rule that takes the request.';
+const OUTDONE = 'A more specific rule, or an earlier one that is as specific, takes the request.';
+const UNNAMED = 'The request names nothing that a rule could match, and is answered here.';
+
+function findReason(ruleSet: RuleSet, rule: CompiledRule, request: RequestDescriptor, { decision, protocol }: Route): string {
+  if (decision.type === 'respond' && protocol === undefined) return 'The request is not valid.';
   if (rule.hosts.length > 0 && !rule.hosts.some((host) => takesHost(host, request.host))) {
     return `Its host is ${rule.hosts.join(', ')}, the request's ${request.host}.`;
   }
   if (!request.path.startsWith(rule.at)) return `It is mounted at ${rule.at}.`;
   const resource = rule.protocol.parse({ ...request, path: request.path.slice(rule.at.length - 1) });
   if (!resource) return `The path is none of the protocol ${rule.protocol.name}.`;
-  if (!takes(ruleSet, rule, request)) return `Its pattern ${rule.match} does not match ${rule.protocol.subject(resource) ?? request.path}.`;
-  return 'A more specific rule, or an earlier one that is as specific, takes the request.';
+  const subject = rule.protocol.subject(resource);
+  if (subject === undefined) return decision.type === 'respond' ? UNNAMED : OUTDONE;
+  if (takes(ruleSet, rule, request)) return OUTDONE;
+  if (protocol?.exclusive && protocol.name !== rule.protocol.name) return `The path is one of the protocol ${protocol.name} alone.`;
+  const query = request.query && rule.protocol.subjects === 'path' ? `?${request.query}` : '';
+  return `Its pattern ${rule.match} does not match ${subject || request.path}${query}.`;
 }
 
 function takesHost(pattern: string, host: string): boolean {
   const { name, port } = splitHost(host);
-  if (pattern.startsWith('*.')) return name.endsWith(pattern.slice(1)) && name.length >= pattern.length;
-  return pattern === name || pattern === `${name}:${port}`;
+  return takesName(pattern, name) || pattern === `${name}:${port}`;
 }

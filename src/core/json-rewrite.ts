@@ -15,9 +15,8 @@ const CLOSE_OBJECT = 0x7d;
 /** The keys that lead to a string, from the root; `*` stands for any key. Arrays are not looked into. */
 export type JsonPath = readonly string[];
 
-/** An object or array that the scanner is inside of. */
+/** An object that the scanner is inside of, and that a path leads into. */
 interface Frame {
-  readonly isObject: boolean;
   /** The paths whose keys so far are those of this object. */
   readonly live: readonly JsonPath[];
   expectsKey: boolean;
@@ -49,6 +48,8 @@ interface Scanner {
 
 function createScanner(paths: readonly JsonPath[], replace: (keys: readonly string[], value: string) => string): Scanner {
   const stack: Frame[] = [];
+  /** How many objects and arrays deep the scanner is where no path leads. */
+  let astray = 0;
   let held: Uint8Array[] = [];
   let heldLength = 0;
   /** What the string being read is: nothing, one to skip, a key, or a value to replace. */
@@ -86,16 +87,22 @@ function createScanner(paths: readonly JsonPath[], replace: (keys: readonly stri
   }
 
   function startString(): void {
-    const frame = stack.at(-1);
+    const frame = astray > 0 ? undefined : stack.at(-1);
     backslashes = 0;
-    if (frame?.isObject && frame.expectsKey) reading = frame.live.length > 0 ? 'key' : 'skip';
+    if (frame?.expectsKey) reading = 'key';
     else reading = frame?.next.some((path) => path.length === stack.length) ? 'value' : 'skip';
   }
 
   function open(isObject: boolean): void {
     const parent = stack.at(-1);
     const live = !isObject ? NONE : parent ? parent.next.filter((path) => path.length > stack.length) : paths;
-    stack.push({ isObject, live, expectsKey: isObject, key: '', next: NONE });
+    if (astray > 0 || live.length === 0) astray++;
+    else stack.push({ live, expectsKey: true, key: '', next: NONE });
+  }
+
+  function close(): void {
+    if (astray > 0) astray--;
+    else stack.pop();
   }
 
   function takeKey(frame: Frame | undefined, key: string): void {
@@ -106,12 +113,12 @@ function createScanner(paths: readonly JsonPath[], replace: (keys: readonly stri
   }
 
   function structure(byte: number): void {
-    const frame = stack.at(-1);
+    const frame = astray > 0 ? undefined : stack.at(-1);
     if (byte === OPEN_OBJECT) open(true);
     else if (byte === OPEN_ARRAY) open(false);
-    else if (byte === CLOSE_OBJECT || byte === CLOSE_ARRAY) stack.pop();
+    else if (byte === CLOSE_OBJECT || byte === CLOSE_ARRAY) close();
     else if (byte === COLON && frame) frame.expectsKey = false;
-    else if (byte === COMMA && frame?.isObject) {
+    else if (byte === COMMA && frame) {
       frame.expectsKey = true;
       frame.next = NONE;
     }
@@ -173,7 +180,7 @@ function createScanner(paths: readonly JsonPath[], replace: (keys: readonly stri
   };
 }
 
-const decoder = new TextDecoder();
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 const encoder = new TextEncoder();
 
 function readString(bytes: Uint8Array): string {

@@ -38,10 +38,13 @@ export interface RequestProblem {
 const PATH = /^\/(?:[\w\-.~!$&'()*+,;=:@/[\]|]|%[\dA-Fa-f]{2})*$/;
 // Visible ASCII without "#": RFC 3986 §3.4 and what clients send besides.
 const QUERY = /^[!"$-~]*$/;
-// RFC 3986 §3.2.2 without percent-encoding, and a port.
-const HOST = /^(?:[a-z\d_](?:[a-z\d\-_.]*[a-z\d_.])?|\[[\da-f:.]+\])(?::\d{1,5})?$/i;
+// RFC 3986 §3.2.2 without percent-encoding, and a port of 65535 at most.
+const HOST =
+  /^(?:[a-z\d_](?:[a-z\d\-_.]*[a-z\d_.])?|\[[\da-f:.]+\])(?::(?:[0-5]?\d{1,4}|6[0-4]\d{3}|65[0-4]\d\d|655[0-2]\d|6553[0-5]))?$/i;
+/** A name of 253 characters (RFC 1035 §2.3.4), a dot and a port. */
+const MAX_HOST_LENGTH = 260;
 const ENCODED_CONTROL = /%(?:[01][\dA-Fa-f]|7[Ff])/;
-const DOT_SEGMENT = /\/(?:\.|%2e){1,2}(?:\/|$)/i;
+const DOT_SEGMENT = /(?:[/\\]|%2f|%5c)(?:\.|%2e){1,2}(?:[/\\]|%2f|%5c|$)/i;
 
 /**
  * Finds what makes a request unfit for deciding: a target that is not in origin-form, that is too long, that a
@@ -58,13 +61,13 @@ export function findRequestProblem(request: RequestDescriptor): RequestProblem |
   if (hasDotSegment(path)) return bad('The path of the request has a dot segment.');
   if (path.includes('%') && ENCODED_CONTROL.test(path)) return bad('The path has an encoded control character.');
   if (query && !QUERY.test(query)) return bad('The query of the request is not a query of RFC 3986.');
-  if (!HOST.test(host)) return bad('The host of the request is not a host name or an address.');
+  if (host.length > MAX_HOST_LENGTH || !HOST.test(host)) return bad('The host of the request is not a host name or an address.');
   return undefined;
 }
 
-/** Tells whether a path has a segment `.` or `..`, in any spelling that a URL parser would fold. */
+/** Tells whether a path has a segment `.` or `..`, in any spelling that a URL parser folds or a server may decode. */
 export function hasDotSegment(path: string): boolean {
-  if (!path.includes('/.') && !path.includes('%2')) return false;
+  if (!path.includes('/.') && !path.includes('\\') && !path.includes('%')) return false;
   return DOT_SEGMENT.test(path);
 }
 

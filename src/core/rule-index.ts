@@ -125,18 +125,30 @@ function groupOf(mount: Mount, rule: CompiledRule): Group {
   return group;
 }
 
-/** Adds a leaf behind those that ask as much of the query or more; tells whether one of them asks just the same. */
+/** Adds a leaf behind those that ask as much of the query or more; tells whether another rule asks just the same. */
 function addLeaf(leaves: Leaf[], leaf: Leaf): boolean {
   const key = queryKey(leaf);
   const taken = leaves.some((other) => other.rule !== leaf.rule && queryKey(other) === key);
-  const place = leaves.findIndex((other) => other.query.length < leaf.query.length);
+  const place = leaves.findIndex((other) => compareLeaves(other, leaf) > 0);
   leaves.splice(place === -1 ? leaves.length : place, 0, leaf);
   return taken;
 }
 
 function queryKey({ query }: Leaf): string {
   if (query.length === 0) return '';
-  return JSON.stringify(query.map(({ key, elements }) => [key, elements]).sort());
+  return query.map(({ key, elements }) => JSON.stringify([key, elements])).sort().join();
+}
+
+/** More parameters come first, then more text in their values; the order of equals does not depend on who came first. */
+function compareLeaves(a: Leaf, b: Leaf): number {
+  const keys = [queryKey(a), queryKey(b)] as const;
+  if (keys[0] === keys[1]) return 0;
+  return b.query.length - a.query.length || countText(b) - countText(a) || (keys[0] < keys[1] ? -1 : 1);
+}
+
+function countText({ query }: Leaf): number {
+  const texts = query.flatMap(({ elements }) => elements.filter((element) => typeof element === 'string'));
+  return texts.reduce((sum, text) => sum + text.length, 0);
 }
 
 function ensure<K, V>(map: Map<K, V>, key: K, create: () => V): V {

@@ -1,9 +1,9 @@
 import type { RuleSet } from './compile.ts';
 
-/** Where rules come from when they may change while requests run; the set is always whole and always there. */
+/** Where rules come from, and how their changes arrive: whoever serves reads `current` anew for each request. */
 export interface RuleSource {
-  /** The set that serves now. */
+  /** The rules in force: another object after each change, never a changed one. */
   readonly current: RuleSet;
-  /** What tells this set from others: a hash of where it came from. */
-  readonly revision?: string;
+  /** A short name of what is in force, such as the beginning of a hash, for logs and metrics. */
+  readonly revision?: string | undefined;
 }

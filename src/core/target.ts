@@ -1,6 +1,7 @@
 import { formatAuthority, parseAuthority } from './host.ts';
-import { flatten, listNames, parseTemplate } from './path.ts';
+import { listNames, parseTemplate } from './path.ts';
 import { PatternError, type TemplateToken } from './pattern.ts';
+import { hasDotSegment } from './request.ts';
 import type { IssueCode } from './errors.ts';
 
 /** An address of a rule, read but not yet joined to its `match`. */
@@ -9,7 +10,7 @@ export interface TargetAddress {
   readonly origin: string;
   /** Host and port. */
   readonly host: string;
-  /** The path, from its slash on and without one at its end; empty when there is none. */
+  /** The path, from its slash on; empty when there is none, or nothing but the slash. */
   readonly path: readonly TemplateToken[];
   /** The query. */
   readonly query: readonly TemplateToken[];
@@ -38,7 +39,10 @@ export function parseTarget(text: string): TargetAddress | TargetProblem {
   const port = read.port === (scheme === 'http' ? '80' : '443') ? undefined : read.port;
   const host = formatAuthority({ name: read.name, port });
   try {
-    const tokens = parseTemplate(path.replace(/\/+$/, ''));
+    const tokens = parseTemplate(path.replace(/^\/+$/, ''));
+    if (hasDotSegment(tokens.map((token) => (token.type === 'text' ? token.value : 'x')).join(''))) {
+      return invalid('An address has no dot segments; write the path that they lead to.');
+    }
     return { origin: `${scheme ?? 'https'}://${host}`, host, path: tokens, query: parseTemplate(query) };
   } catch (error) {
     if (error instanceof PatternError) return invalid(`This is not a template: ${error.message}.`);
@@ -54,7 +58,7 @@ function findAuthorityProblem(authority: string): TargetProblem | undefined {
       message: 'An address has no credentials; write them under `auth:`, as `${NAME}` from the environment.',
     };
   }
-  if (/[*{}]|:[^\d]/.test(authority)) {
+  if (/[*{}]|:[^\d]/.test(authority.replace(/^\[[\da-f:.]+\]/i, ''))) {
     return {
       code: 'variable_in_authority',
       message: 'The host of an address cannot come from a request; write one rule for each host.',
@@ -75,13 +79,13 @@ export function expand(tokens: readonly TemplateToken[], params: Params, encode:
   let text = '';
   for (const token of tokens) {
     if (token.type === 'text') text += token.value;
-    else if (token.type !== 'group') text += encode(params[token.name] ?? '', token.name);
-    else if (listNames(token.tokens).every((name) => name in params)) text += expand(token.tokens, params, encode);
+    else if (token.type !== 'group') text += encode(Object.hasOwn(params, token.name) ? (params[token.name] as string) : '', token.name);
+    else if (listRequired(token.tokens).every((name) => Object.hasOwn(params, name))) text += expand(token.tokens, params, encode);
   }
   return text;
 }
 
 /** Lists the variables that a template cannot do without. */
 export function listRequired(tokens: readonly TemplateToken[]): readonly string[] {
-  return listNames(flatten(tokens.filter((token) => token.type !== 'group'))[0] ?? []);
+  return listNames(tokens.filter((token) => token.type !== 'group'));
 }

@@ -50,10 +50,14 @@ export interface Leader {
  * `refused` otherwise. Public https addresses may always be led to; http only by an upstream that is http itself.
  */
 export function judge(url: URL, leader: Leader): 'named' | 'guarded' | 'refused' {
-  if ((url.protocol !== 'https:' && url.protocol !== 'http:') || url.username !== '' || url.password !== '') return 'refused';
-  if (url.origin === leader.origin || leader.allow.includes(url.host) || leader.allow.includes(url.hostname)) return 'named';
+  if ((url.protocol !== 'https:' && url.protocol !== 'http:') || url.username !== '' || url.password !== '')
+    return 'refused';
+  if (url.origin === leader.origin || leader.allow.includes(url.host) || leader.allow.includes(url.hostname))
+    return 'named';
   if (url.protocol === 'http:' && leader.origin.startsWith('https:')) return 'refused';
   const reach = reachOf(url.host);
   if (reach === 'public') return 'guarded';
-  return reach !== 'reserved' && reach === reachOf(leader.origin.slice(leader.origin.indexOf('//') + 2)) ? 'named' : 'refused';
+  return reach !== 'reserved' && reach === reachOf(leader.origin.slice(leader.origin.indexOf('//') + 2))
+    ? 'named'
+    : 'refused';
 }

@@ -6,8 +6,10 @@ export interface Challenge {
   readonly params: Readonly<Record<string, string>>;
 }
 
-// RFC 9110 §5.6.2 token, §5.6.4 quoted-string; a challenge starts with a token that no "=" follows.
-const PART = /\s*,?\s*(?:([\w!#$%&'*+.^`|~-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([\w!#$%&'*+.^`|~:/-]+))|([\w!#$%&'*+.^`|~-]+)(?=\s|,|$))/y;
+// RFC 9110 §5.6.2 token, §5.6.4 quoted-string, §5.6.1.2 empty list elements; a challenge starts with a token that no
+// "=" follows, and may go on with a token68 (§11.2), which is passed over.
+const PART =
+  /[\s,]*(?:([\w!#$%&'*+.^`|~-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([\w!#$%&'*+.^`|~:/-]+))|([\w!#$%&'*+.^`|~-]+)(?=[\s,]|$)(?:\s+[\w.~+/-]+=*(?=\s*(?:,|$)))?)/y;
 
 /** Reads the challenges of a field; what is malformed ends the reading. Never throws. */
 export function parseChallenges(field: string): readonly Challenge[] {
@@ -17,7 +19,8 @@ export function parseChallenges(field: string): readonly Challenge[] {
     const [, name, quoted, plain, scheme] = part;
     if (scheme !== undefined) challenges.push({ scheme: scheme.toLowerCase(), params: {} });
     const params = challenges.at(-1)?.params;
-    if (name !== undefined && params) params[name.toLowerCase()] ??= quoted?.replace(/\\(.)/g, '$1') ?? plain ?? '';
+    if (name !== undefined && params)
+      params[name.toLowerCase()] ??= quoted?.replace(/\\(.)/g, '$1') ?? plain ?? '';
   }
   return challenges;
 }

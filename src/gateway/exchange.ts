@@ -59,17 +59,23 @@ export interface ExchangeTools {
  */
 export async function exchange(tools: ExchangeTools, request: Exchange): Promise<ExchangeResult> {
   let url = new URL(request.target);
-  let target = { origin: request.upstream.origin, path: request.target.slice(request.upstream.origin.length), guarded: false };
+  let target = {
+    origin: request.upstream.origin,
+    path: request.target.slice(request.upstream.origin.length),
+    guarded: false,
+  };
   for (let hop = 0; hop <= MAX_HOPS; hop++) {
     const response = await send(tools, request, target, request.method);
     const location = isRedirect(response.status) ? response.headers.location : undefined;
     if (location === undefined) return { response: await resolveHead(tools, request, target, response, hop) };
-    if (!URL.canParse(location, url.href)) throw new UpstreamError(`${url.origin}: the redirect has no address.`, 502);
+    if (!URL.canParse(location, url.href))
+      throw new UpstreamError(`${url.origin}: the redirect has no address.`, 502);
     const next = new URL(location, url);
     if (request.relays(next)) return { response, relayed: next };
     response.discard();
     const verdict = judge(next, request.upstream);
-    if (verdict === 'refused') throw new UpstreamError(`${url.origin} leads to ${next.origin}, which the rule does not allow.`, 502);
+    if (verdict === 'refused')
+      throw new UpstreamError(`${url.origin} leads to ${next.origin}, which the rule does not allow.`, 502);
     target = { origin: next.origin, path: next.pathname + next.search, guarded: verdict === 'guarded' };
     url = next;
   }
@@ -83,7 +89,12 @@ interface Target {
 }
 
 /** Sends one request, and once more when the upstream's challenge can be answered. */
-async function send(tools: ExchangeTools, request: Exchange, target: Target, method: string): Promise<UpstreamResponse> {
+async function send(
+  tools: ExchangeTools,
+  request: Exchange,
+  target: Target,
+  method: string,
+): Promise<UpstreamResponse> {
   const { transport, broker } = tools;
   const space = spaceOf(request, target.origin);
   const fetchToken = createFetchToken(transport, request.upstream, space);
@@ -97,7 +108,12 @@ async function send(tools: ExchangeTools, request: Exchange, target: Target, met
   return transport(toUpstreamRequest(request, target, method, answer));
 }
 
-function toUpstreamRequest(request: Exchange, target: Target, method: string, authorization: string | undefined): UpstreamRequest {
+function toUpstreamRequest(
+  request: Exchange,
+  target: Target,
+  method: string,
+  authorization: string | undefined,
+): UpstreamRequest {
   return {
     ...target,
     method,
@@ -121,7 +137,8 @@ async function resolveHead(
   response: UpstreamResponse,
   hop: number,
 ): Promise<UpstreamResponse> {
-  if (request.method !== 'HEAD' || hop === 0 || ![400, 403, 405, 501].includes(response.status)) return response;
+  if (request.method !== 'HEAD' || hop === 0 || ![400, 403, 405, 501].includes(response.status))
+    return response;
   response.discard();
   const again = await send(tools, request, target, 'GET');
   again.discard();
@@ -131,16 +148,30 @@ async function resolveHead(
 async function* nothing(): ByteStream {}
 
 /** Asks the token server that an upstream named, if the upstream's rule lets it lead there. */
-function createFetchToken(transport: Transport, upstream: CompiledUpstream, space: ProtectionSpace): FetchToken {
+function createFetchToken(
+  transport: Transport,
+  upstream: CompiledUpstream,
+  space: ProtectionSpace,
+): FetchToken {
   return async (url, authorization) => {
-    const leader = space.origin === upstream.origin ? upstream : { origin: space.origin, allow: upstream.allow };
+    const leader =
+      space.origin === upstream.origin ? upstream : { origin: space.origin, allow: upstream.allow };
     const verdict = judge(url, leader);
-    if (verdict === 'refused') throw new UpstreamError(`${space.origin} names the token server ${url.origin}, which the rule does not allow.`, 502);
+    if (verdict === 'refused')
+      throw new UpstreamError(
+        `${space.origin} names the token server ${url.origin}, which the rule does not allow.`,
+        502,
+      );
     const response = await transport({
       method: 'GET',
       origin: url.origin,
       path: url.pathname + url.search,
-      headers: { accept: 'application/json', 'accept-encoding': 'identity', 'user-agent': 'turnout', ...(authorization && { authorization }) },
+      headers: {
+        accept: 'application/json',
+        'accept-encoding': 'identity',
+        'user-agent': 'turnout',
+        ...(authorization && { authorization }),
+      },
       signal: AbortSignal.timeout(TOKEN_TIMEOUT),
       guarded: verdict === 'guarded',
     });
@@ -156,7 +187,11 @@ function createFetchToken(transport: Transport, upstream: CompiledUpstream, spac
 
 function readToken(text: string, origin: string): { token: string; expiresIn: number } {
   try {
-    const { token, access_token: accessToken, expires_in: expiresIn } = JSON.parse(text) as Record<string, unknown>;
+    const {
+      token,
+      access_token: accessToken,
+      expires_in: expiresIn,
+    } = JSON.parse(text) as Record<string, unknown>;
     const value = typeof token === 'string' && token !== '' ? token : accessToken;
     if (typeof value === 'string' && /^[\x21-\x7e]+$/.test(value)) {
       return { token: value, expiresIn: typeof expiresIn === 'number' ? expiresIn : DEFAULT_TOKEN_LIFE };

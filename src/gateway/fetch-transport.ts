@@ -1,6 +1,12 @@
 import type { ByteStream } from '../core/protocol.ts';
 import { toReadableStream } from './streams.ts';
-import { DEFAULT_TIMEOUTS, type Timeouts, type Transport, UpstreamError, type UpstreamResponse } from './transport.ts';
+import {
+  DEFAULT_TIMEOUTS,
+  type Timeouts,
+  type Transport,
+  UpstreamError,
+  type UpstreamResponse,
+} from './transport.ts';
 
 /**
  * Makes the transport for runtimes that have `fetch`: Workers, Deno, Bun, Node.
@@ -16,7 +22,10 @@ export function createFetchTransport(timeouts: Timeouts = {}, fetcher: typeof fe
     const onAbort = () => abort.abort(signal.reason);
     if (signal.aborted) onAbort();
     signal.addEventListener('abort', onAbort, { once: true });
-    const timer = setTimeout(() => abort.abort(new UpstreamError(`${origin}: no answer in time`, 504)), limits.connect + limits.headers);
+    const timer = setTimeout(
+      () => abort.abort(new UpstreamError(`${origin}: no answer in time`, 504)),
+      limits.connect + limits.headers,
+    );
     try {
       const response = await fetcher(origin + path, {
         method,
@@ -54,11 +63,18 @@ function toResponse(response: Response, abort: AbortController, idle: number): U
 }
 
 /** Ends a body that pauses for too long. */
-async function* limitIdle(body: ReadableStream<Uint8Array>, abort: AbortController, idle: number): ByteStream {
+async function* limitIdle(
+  body: ReadableStream<Uint8Array>,
+  abort: AbortController,
+  idle: number,
+): ByteStream {
   const reader = body.getReader();
   try {
     for (;;) {
-      const timer = setTimeout(() => abort.abort(new UpstreamError('The body of the upstream stopped.', 504)), idle);
+      const timer = setTimeout(
+        () => abort.abort(new UpstreamError('The body of the upstream stopped.', 504)),
+        idle,
+      );
       const { done, value } = await reader.read().finally(() => clearTimeout(timer));
       if (done) return;
       yield value;

@@ -60,7 +60,8 @@ export function selectResponseFields(headers: Readonly<Record<string, string>>):
   const named = listConnectionOptions(headers.connection);
   return Object.fromEntries(
     Object.entries(headers).filter(
-      ([name, value]) => !CONNECTION_SPECIFIC.has(name) && !UPSTREAM_ONLY.has(name) && !named.has(name) && isFieldValue(value),
+      ([name, value]) =>
+        !CONNECTION_SPECIFIC.has(name) && !UPSTREAM_ONLY.has(name) && !named.has(name) && isFieldValue(value),
     ),
   );
 }
@@ -77,5 +78,10 @@ export function single(value: HeaderFields[string]): string | undefined {
 
 /** RFC 9110 §7.6.1: the fields that `Connection` names are connection-specific too. */
 function listConnectionOptions(connection: string | undefined): ReadonlySet<string> {
-  return new Set(connection?.toLowerCase().split(',').map((option) => option.trim()));
+  return new Set(
+    connection
+      ?.toLowerCase()
+      .split(',')
+      .map((option) => option.trim()),
+  );
 }

@@ -47,13 +47,18 @@ export interface Gateway {
 }
 
 /** A route that leads to an upstream. */
-type ProxyRoute = { readonly [Key in keyof Route]-?: NonNullable<Route[Key]> } & { readonly decision: ProxyDecision };
+type ProxyRoute = { readonly [Key in keyof Route]-?: NonNullable<Route[Key]> } & {
+  readonly decision: ProxyDecision;
+};
 
 const NEVER = new AbortController().signal;
 const RETRY_AFTER = { 'retry-after': '10' };
 
 /** Makes a gateway for rules, or for a source whose rules may change while it runs. */
-export function createGateway(rules: RuleSet | RuleSource, { transport, onUpstreamError }: GatewayOptions): Gateway {
+export function createGateway(
+  rules: RuleSet | RuleSource,
+  { transport, onUpstreamError }: GatewayOptions,
+): Gateway {
   const tools = { transport, broker: createTokenBroker() };
   const rulesNow = () => ('current' in rules ? rules.current : rules);
 
@@ -70,13 +75,21 @@ export function createGateway(rules: RuleSet | RuleSource, { transport, onUpstre
   }
 
   /** The answer of one upstream; `undefined` when another should be asked. */
-  async function tryUpstream(request: GatewayRequest, next: ProxyRoute, last: boolean): Promise<GatewayResponse | undefined> {
+  async function tryUpstream(
+    request: GatewayRequest,
+    next: ProxyRoute,
+    last: boolean,
+  ): Promise<GatewayResponse | undefined> {
     const { descriptor } = request;
     const fields = markForwarded(selectRequestFields(descriptor.headers));
-    const rewrite = next.decision.delivery === 'rewrite' ? prepareRewrite(fields, next.protocol, next.resource, next.context) : undefined;
+    const rewrite =
+      next.decision.delivery === 'rewrite'
+        ? prepareRewrite(fields, next.protocol, next.resource, next.context)
+        : undefined;
     try {
       const result = await exchange(tools, toExchange(request, next, rewrite?.headers ?? fields));
-      if (last || !isOutOfOrder(result.response.status)) return toClientResponse(result, descriptor.method, rewrite);
+      if (last || !isOutOfOrder(result.response.status))
+        return toClientResponse(result, descriptor.method, rewrite);
       result.response.discard();
       throw new UpstreamError(`${next.upstream.origin} answers ${result.response.status}.`, 502);
     } catch (error) {
@@ -115,7 +128,11 @@ function answerAtOnce(decision: Decision): Outcome {
   return { decision, response: decision.type === 'respond' ? toResponse(decision) : undefined };
 }
 
-function toExchange({ descriptor, body, signal = NEVER }: GatewayRequest, next: ProxyRoute, headers: Record<string, string> | Readonly<Record<string, string>>): Exchange {
+function toExchange(
+  { descriptor, body, signal = NEVER }: GatewayRequest,
+  next: ProxyRoute,
+  headers: Record<string, string> | Readonly<Record<string, string>>,
+): Exchange {
   const { protocol, rule, upstream, place, decision } = next;
   return {
     method: descriptor.method,

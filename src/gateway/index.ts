@@ -4,7 +4,13 @@
  * @module
  */
 export { createFetchTransport } from './fetch-transport.ts';
-export { createGateway, type Gateway, type GatewayOptions, type GatewayRequest, type Outcome } from './gateway.ts';
+export {
+  createGateway,
+  type Gateway,
+  type GatewayOptions,
+  type GatewayRequest,
+  type Outcome,
+} from './gateway.ts';
 export type { GatewayResponse } from './response.ts';
 export {
   type Timeouts,

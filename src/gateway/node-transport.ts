@@ -3,7 +3,13 @@ import type { LookupFunction } from 'node:net';
 import { Readable } from 'node:stream';
 import { Agent, errors } from 'undici';
 import { isPublicAddress } from './address.ts';
-import { DEFAULT_TIMEOUTS, type Timeouts, type Transport, UpstreamError, type UpstreamResponse } from './transport.ts';
+import {
+  DEFAULT_TIMEOUTS,
+  type Timeouts,
+  type Transport,
+  UpstreamError,
+  type UpstreamResponse,
+} from './transport.ts';
 
 /** The most of a body that is read to keep a connection when an answer is not needed, in bytes. */
 const DISCARD_LIMIT = 65_536;
@@ -39,7 +45,10 @@ function toResponse({ statusCode, headers, body }: UndiciResponse): UpstreamResp
   return {
     status: statusCode,
     headers: Object.fromEntries(
-      Object.entries(headers).map(([name, value]) => [name, Array.isArray(value) ? value.join(', ') : (value ?? '')]),
+      Object.entries(headers).map(([name, value]) => [
+        name,
+        Array.isArray(value) ? value.join(', ') : (value ?? ''),
+      ]),
     ),
     body,
     discard() {
@@ -64,7 +73,12 @@ const lookupPublic: LookupFunction = (hostname, options, callback) => {
   lookup(hostname, { ...options, all: true }, (error, addresses) => {
     if (error) return callback(error, '', 0);
     const refused = addresses.find(({ address }) => !isPublicAddress(address));
-    if (refused) return callback(new Error(`${hostname} is at ${refused.address}, which is not public; allow it in the rule`), '', 0);
+    if (refused)
+      return callback(
+        new Error(`${hostname} is at ${refused.address}, which is not public; allow it in the rule`),
+        '',
+        0,
+      );
     const [first] = addresses;
     return options.all ? callback(null, addresses) : callback(null, first?.address ?? '', first?.family);
   });

@@ -1,9 +1,12 @@
-import type { Answer, ByteStream } from '../core/protocol.ts';
 import type { RedirectDecision } from '../core/decision.ts';
-import { isFieldValue, selectResponseFields } from './fields.ts';
+import type { Answer, ByteStream, Message } from '../core/protocol.ts';
 import type { ExchangeResult } from './exchange.ts';
+import { isFieldValue, selectResponseFields } from './fields.ts';
 import type { Rewrite } from './rewrite.ts';
-import { UpstreamError } from './transport.ts';
+import { UpstreamError, type UpstreamResponse } from './transport.ts';
+
+/** RFC 9110 §15.3.5, §15.3.6, §15.4.5. */
+const WITHOUT_BODY = new Set([204, 205, 304]);
 
 /** The answer for a client. */
 export interface GatewayResponse {
@@ -16,31 +19,54 @@ export interface GatewayResponse {
 }
 
 /** The answer of a redirect: without a body, which a client that does not follow might run, and never kept by a cache. */
-export function toRedirect({ status, location }: Pick<RedirectDecision, 'status' | 'location'>): GatewayResponse {
+export function toRedirect({
+  status,
+  location,
+}: Pick<RedirectDecision, 'status' | 'location'>): GatewayResponse {
   return { status, headers: { location, 'cache-control': 'no-store', 'content-length': '0' }, body: '' };
 }
 
 /** An answer that was made here. */
 export function toResponse({ status, headers, body }: Answer): GatewayResponse {
-  return { status, headers: { ...headers, 'content-length': String(new TextEncoder().encode(body).length) }, body };
+  return {
+    status,
+    headers: { ...headers, 'content-length': String(new TextEncoder().encode(body).length) },
+    body,
+  };
 }
 
 /** Makes of what an upstream answered what the client gets. */
-export function toClientResponse({ response, relayed }: ExchangeResult, method: string, rewrite: Rewrite | undefined): GatewayResponse {
+export function toClientResponse(
+  { response, relayed }: ExchangeResult,
+  method: string,
+  rewrite: Rewrite | undefined,
+): GatewayResponse {
   if (relayed) {
     response.discard();
     const { location = '' } = response.headers;
-    return toRedirect({ status: toTemporary(response.status), location: isAbsolute(location) ? location : relayed.href });
+    return toRedirect({
+      status: toTemporary(response.status),
+      location: isAbsolute(location) ? location : relayed.href,
+    });
   }
   if (response.status < 200 || response.status > 599) {
     response.discard();
     throw new UpstreamError(`The upstream answers with the status ${response.status}.`, 502);
   }
   const headers = selectResponseFields(response.headers);
-  const message = rewrite ? rewrite.apply(response.status, { headers, body: response.body }) : { headers, body: response.body };
-  if (method !== 'HEAD' && response.status !== 204 && response.status !== 304) return { status: response.status, ...message };
+  const message = rewrite ? applyRewrite(rewrite, response, headers) : { headers, body: response.body };
+  if (method !== 'HEAD' && !WITHOUT_BODY.has(response.status)) return { status: response.status, ...message };
   response.discard();
   return { status: response.status, headers: message.headers, body: '' };
+}
+
+function applyRewrite(rewrite: Rewrite, response: UpstreamResponse, headers: Readonly<Record<string, string>>): Message {
+  try {
+    return rewrite.apply(response.status, { headers, body: response.body });
+  } catch (error) {
+    response.discard();
+    throw error;
+  }
 }
 
 /** An address that was signed must reach the client byte for byte. */

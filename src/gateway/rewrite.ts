@@ -4,7 +4,15 @@ import { transform } from './streams.ts';
 import { UpstreamError } from './transport.ts';
 
 /** What is true of the upstream's bytes and no longer of a rewritten document. */
-const FIELDS_OF_BYTES = ['accept-ranges', 'content-digest', 'content-encoding', 'content-length', 'content-md5', 'digest', 'repr-digest'];
+const FIELDS_OF_BYTES = [
+  'accept-ranges',
+  'content-digest',
+  'content-encoding',
+  'content-length',
+  'content-md5',
+  'digest',
+  'repr-digest',
+];
 
 /** A document that is rewritten on its way. */
 export interface Rewrite {
@@ -29,22 +37,35 @@ export function prepareRewrite(
       const tag = headers.etag === undefined ? undefined : tags.toClient(headers.etag);
       const { etag: _, ...rest } = headers;
       const tagged = { ...(tag === undefined ? rest : { ...rest, etag: tag }), vary: addVary(headers.vary) };
-      if (status === 304 || context.method === 'HEAD') return { headers: omit(tagged, FIELDS_OF_BYTES), body };
-      const decoded = { headers: omit(tagged, FIELDS_OF_BYTES), body: decode(body, headers['content-encoding']) };
-      const rewritten = status === 200 ? (protocol.rewrite?.(resource, decoded, context) ?? decoded) : decoded;
+      if (status === 304 || context.method === 'HEAD')
+        return { headers: omit(tagged, FIELDS_OF_BYTES), body };
+      const decoded = {
+        headers: omit(tagged, FIELDS_OF_BYTES),
+        body: decode(body, headers['content-encoding']),
+      };
+      const rewritten =
+        status === 200 ? (protocol.rewrite?.(resource, decoded, context) ?? decoded) : decoded;
       if (!gzip) return rewritten;
-      return { headers: { ...rewritten.headers, 'content-encoding': 'gzip' }, body: transform(rewritten.body, new CompressionStream('gzip')) };
+      return {
+        headers: { ...rewritten.headers, 'content-encoding': 'gzip' },
+        body: transform(rewritten.body, new CompressionStream('gzip')),
+      };
     },
   };
 }
 
 /** The conditions that the upstream can judge; without its own tag, a date says nothing of the rewriting. */
-function toConditions(fields: Readonly<Record<string, string>>, toUpstream: (field: string) => string | undefined): Readonly<Record<string, string>> {
+function toConditions(
+  fields: Readonly<Record<string, string>>,
+  toUpstream: (field: string) => string | undefined,
+): Readonly<Record<string, string>> {
   const whole = omit(fields, ['range', 'if-range', 'if-match', 'if-unmodified-since']);
   const field = whole['if-none-match'];
   if (field === undefined) return whole;
   const tags = toUpstream(field);
-  return tags === undefined ? omit(whole, ['if-none-match', 'if-modified-since']) : { ...whole, 'if-none-match': tags };
+  return tags === undefined
+    ? omit(whole, ['if-none-match', 'if-modified-since'])
+    : { ...whole, 'if-none-match': tags };
 }
 
 function decode(body: Message['body'], encoding: string | undefined): Message['body'] {
@@ -63,9 +84,11 @@ function decode(body: Message['body'], encoding: string | undefined): Message['b
   }
 }
 
-/** RFC 9110 §12.5.3. */
+/** RFC 9110 §12.5.3: `*` speaks of the codings that are not named. */
 function acceptsGzip(field = ''): boolean {
-  return field.split(',').some((entry) => /^\s*(?:gzip|\*)\s*(?:;\s*q=(?:1|0?\.0*[1-9])|$)/.test(entry));
+  const entries = field.toLowerCase().split(',');
+  const entry = entries.find((text) => /^\s*gzip\s*(?:;|$)/.test(text)) ?? entries.find((text) => /^\s*\*\s*(?:;|$)/.test(text));
+  return entry !== undefined && !/;\s*q=0(?:\.0*)?\s*$/.test(entry);
 }
 
 function addVary(vary: string | undefined): string {

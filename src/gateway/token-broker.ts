@@ -32,7 +32,12 @@ export interface TokenBroker {
   /**
    * The `Authorization` that answers a 401; `undefined` when there is none better than what was `sent`.
    */
-  answer(space: ProtectionSpace, field: string, sent: string | undefined, fetchToken: FetchToken): Promise<string | undefined>;
+  answer(
+    space: ProtectionSpace,
+    field: string,
+    sent: string | undefined,
+    fetchToken: FetchToken,
+  ): Promise<string | undefined>;
 }
 
 const MOST_SPACES = 10_000;
@@ -63,16 +68,25 @@ export function createTokenBroker(): TokenBroker {
   }
 
   /** A kept token, or a new one; requests that need the same one wait for the same answer. */
-  async function getToken(space: ProtectionSpace, challenge: Challenge, fetchToken: FetchToken): Promise<string | undefined> {
+  async function getToken(
+    space: ProtectionSpace,
+    challenge: Challenge,
+    fetchToken: FetchToken,
+  ): Promise<string | undefined> {
     const key = tokenKey(space, challenge);
     const kept = tokens.get(key);
     if (kept !== undefined) return kept;
-    const pending = underWay.get(key) ?? requestToken(space, challenge, fetchToken).finally(() => underWay.delete(key));
+    const pending =
+      underWay.get(key) ?? requestToken(space, challenge, fetchToken).finally(() => underWay.delete(key));
     underWay.set(key, pending);
     return pending;
   }
 
-  async function requestToken(space: ProtectionSpace, challenge: Challenge, fetchToken: FetchToken): Promise<string | undefined> {
+  async function requestToken(
+    space: ProtectionSpace,
+    challenge: Challenge,
+    fetchToken: FetchToken,
+  ): Promise<string | undefined> {
     const url = tokenUrl(challenge);
     const answer = url && (await fetchToken(url, basic(space.credential)));
     if (!answer) return undefined;
@@ -81,7 +95,11 @@ export function createTokenBroker(): TokenBroker {
     return answer.token;
   }
 
-  async function solve(space: ProtectionSpace, challenge: Challenge, fetchToken: FetchToken): Promise<string | undefined> {
+  async function solve(
+    space: ProtectionSpace,
+    challenge: Challenge,
+    fetchToken: FetchToken,
+  ): Promise<string | undefined> {
     if (challenge.scheme === 'basic') return basic(space.credential);
     const token = await getToken(space, challenge, fetchToken);
     return token === undefined ? undefined : `Bearer ${token}`;
@@ -97,6 +115,8 @@ export function createTokenBroker(): TokenBroker {
     },
 
     async answer(space, field, sent, fetchToken) {
+      // A token that is sent as it is has no name and password to get another one with.
+      if (space.credential && 'token' in space.credential) return undefined;
       for (const challenge of parseChallenges(field)) {
         if (challenge.scheme === 'bearer' && challenge.params.realm === undefined) continue;
         if (challenge.scheme !== 'bearer' && challenge.scheme !== 'basic') continue;

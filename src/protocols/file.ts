@@ -50,7 +50,11 @@ export const file: Protocol<FileResource> = {
 
   deliver(resource) {
     if (resource.type === 'write') {
-      const answer = file.refuse({ status: 405, message: 'Files are only read here.', headers: { allow: 'GET, HEAD' } });
+      const answer = file.refuse({
+        status: 405,
+        message: 'Files are only read here.',
+        headers: { allow: 'GET, HEAD' },
+      });
       return { type: 'respond', answer };
     }
     // 302 and not 307: busybox and Alpine's libfetch stop at 307, and files are fetched by anything.
@@ -58,8 +62,13 @@ export const file: Protocol<FileResource> = {
   },
 
   refuse({ status, message, headers }) {
-    return { status, headers: { 'content-type': 'text/plain; charset=utf-8', ...headers }, body: `${message}\n` };
+    return {
+      status,
+      headers: { 'content-type': 'text/plain; charset=utf-8', ...headers },
+      body: `${message}\n`,
+    };
   },
 
-  usage: (subject, publicUrl) => `curl -fLO ${publicUrl}${subject}`,
+  // Quoted, since a query has characters that a shell reads.
+  usage: (subject, publicUrl) => `curl -fLO '${publicUrl}${subject}'`,
 };

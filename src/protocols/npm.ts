@@ -84,7 +84,7 @@ export interface NpmWrite {
 }
 
 /** Anything that a client asks of an npm registry. */
-export type NpmResource = 
+export type NpmResource =
   | NpmRoot
   | NpmPackument
   | NpmVersion
@@ -115,7 +115,8 @@ export const npm: Protocol<NpmResource> = {
       if (path === '/') return { type: 'root' };
       return service ? parseService(path, query) : parsePackage(path, query);
     }
-    if (method === 'POST') return service ? { type: 'service', post: true, path, ...withQuery(query) } : undefined;
+    if (method === 'POST')
+      return service ? { type: 'service', post: true, path, ...withQuery(query) } : undefined;
     return method === 'PUT' || method === 'DELETE' ? parseWrite(path) : undefined;
   },
 
@@ -152,7 +153,11 @@ export const npm: Protocol<NpmResource> = {
       case 'service':
         return { type: 'redirect', status: resource.post ? 307 : 302 };
       case 'write': {
-        const refusal = { status: 405, message: 'This address is for installing; publish to the registry itself.', headers: { allow: 'GET, HEAD' } };
+        const refusal = {
+          status: 405,
+          message: 'This address is for installing; publish to the registry itself.',
+          headers: { allow: 'GET, HEAD' },
+        };
         return { type: 'respond', answer: toAnswer(refusal) };
       }
       default:
@@ -198,7 +203,8 @@ function parseService(path: string, query: string | undefined): NpmResource {
   const distTags = DIST_TAGS.exec(path);
   if (distTags) return { type: 'dist-tags', name: decodeName(distTags[1]) };
   const attestations = ATTESTATIONS.exec(path);
-  if (attestations) return { type: 'attestations', name: decodeName(attestations[1]), version: attestations[2] ?? '' };
+  if (attestations)
+    return { type: 'attestations', name: decodeName(attestations[1]), version: attestations[2] ?? '' };
   return { type: 'service', post: false, path, ...withQuery(query) };
 }
 
@@ -244,5 +250,9 @@ function versionOf(resource: NpmResource): string | undefined {
 }
 
 function toAnswer({ status, message, headers }: Refusal): Answer {
-  return { status, headers: { 'content-type': 'application/json', ...headers }, body: JSON.stringify({ error: message }) };
+  return {
+    status,
+    headers: { 'content-type': 'application/json', ...headers },
+    body: JSON.stringify({ error: message }),
+  };
 }

@@ -88,7 +88,8 @@ const MAX_NAME = 255;
 const API_VERSION = { 'docker-distribution-api-version': 'registry/2.0' };
 
 /** The hosts whose public images need no token, so that every client survives a redirect to them. */
-const OPEN_REGISTRIES = /^(?:mcr\.microsoft\.com|registry\.k8s\.io|quay\.io|(?:[\w-]+\.)?gcr\.io|[\w-]+-docker\.pkg\.dev)$/;
+const OPEN_REGISTRIES =
+  /^(?:mcr\.microsoft\.com|registry\.k8s\.io|quay\.io|(?:[\w-]+\.)?gcr\.io|[\w-]+-docker\.pkg\.dev)$/;
 const DOCKER_HUB = 'registry-1.docker.io';
 const DOCKER_HUB_ALIASES = /^https:\/\/(?:(?:index\.|www\.)?docker\.io|(?:registry\.)?hub\.docker\.com)$/;
 
@@ -130,7 +131,10 @@ export const oci: Protocol<OciResource> = {
   rename(resource, subject, upstream) {
     if (!('name' in resource)) return resource;
     // Docker Hub keeps images without a namespace under `library`; only the client knows that, and only for its own host.
-    return { ...resource, name: upstream.host === DOCKER_HUB && !subject.includes('/') ? `library/${subject}` : subject };
+    return {
+      ...resource,
+      name: upstream.host === DOCKER_HUB && !subject.includes('/') ? `library/${subject}` : subject,
+    };
   },
 
   locate: (origin) => (DOCKER_HUB_ALIASES.test(origin) ? `https://${DOCKER_HUB}` : origin),
@@ -138,13 +142,26 @@ export const oci: Protocol<OciResource> = {
   deliver(resource, { mode, upstream }) {
     switch (resource.type) {
       case 'ping':
-        return { type: 'respond', answer: { status: 200, headers: { 'content-type': 'application/json', ...API_VERSION }, body: '{}' } };
+        return {
+          type: 'respond',
+          answer: {
+            status: 200,
+            headers: { 'content-type': 'application/json', ...API_VERSION },
+            body: '{}',
+          },
+        };
       case 'push':
-        return refuse({ status: 405, message: 'This address is for pulling; push to the registry itself.', headers: { allow: 'GET, HEAD' } });
+        return refuse({
+          status: 405,
+          message: 'This address is for pulling; push to the registry itself.',
+          headers: { allow: 'GET, HEAD' },
+        });
       case 'unknown':
         return refuse({ status: 404, message: 'There is nothing to pull at this path.' });
       case 'manifest':
-        return mode === 'redirect' ? { type: 'redirect', status: 307 } : { type: 'proxy', delivery: 'stream' };
+        return mode === 'redirect'
+          ? { type: 'redirect', status: 307 }
+          : { type: 'proxy', delivery: 'stream' };
       case 'blob':
         return deliverBlob(mode, upstream);
       case 'tags':
@@ -186,7 +203,9 @@ function parseContent(path: string, query: string | undefined): OciResource | un
   const rest = query ? { query } : {};
   switch (kind) {
     case 'manifests':
-      return TAG.test(reference) || DIGEST.test(reference) ? { type: 'manifest', name, reference, ...rest } : undefined;
+      return TAG.test(reference) || DIGEST.test(reference)
+        ? { type: 'manifest', name, reference, ...rest }
+        : undefined;
     case 'blobs':
       return DIGEST.test(reference) ? { type: 'blob', name, digest: reference, ...rest } : undefined;
     case 'referrers':
@@ -201,7 +220,10 @@ function parseContent(path: string, query: string | undefined): OciResource | un
 /** Distribution specification, "Registry Proxying": `ns` is for the mirror, not for the registry behind it. */
 function withoutNamespace(query: string | undefined): string | undefined {
   if (!query?.includes('ns=')) return query;
-  return query.split('&').filter((parameter) => !parameter.startsWith('ns=')).join('&');
+  return query
+    .split('&')
+    .filter((parameter) => !parameter.startsWith('ns='))
+    .join('&');
 }
 
 function withQuery(path: string, query: string | undefined): string {
@@ -212,7 +234,9 @@ function deliverBlob(mode: RuleContext['mode'], upstream: UpstreamInfo | undefin
   if (mode === 'proxy') return { type: 'proxy', delivery: 'stream' };
   const open = upstream !== undefined && !upstream.authenticated && OPEN_REGISTRIES.test(upstream.host);
   // A registry that wants a token has to be asked by us; its signed address needs none and goes to the client.
-  return mode === 'redirect' || open ? { type: 'redirect', status: 307 } : { type: 'proxy', delivery: 'relay' };
+  return mode === 'redirect' || open
+    ? { type: 'redirect', status: 307 }
+    : { type: 'proxy', delivery: 'relay' };
 }
 
 function refuse(refusal: Refusal): Delivery {
@@ -246,4 +270,3 @@ function rewriteLink(link: string, resource: OciResource): string {
     return `<${oci.format(mark === -1 ? page : { ...page, query: target.slice(mark + 1) })}>`;
   });
 }
-

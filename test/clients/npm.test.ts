@@ -5,7 +5,7 @@ import { served } from './lab/recording-server.ts';
 import { createNpmProject, type LockedPackage, type NpmProject } from './programs/npm.ts';
 import { type AccessRecord, startTurnout, type Turnout } from './programs/turnout.ts';
 import { type NpmPackage, recordNpm } from './upstreams/npm-recording.ts';
-import { ADVISORY, type NpmLayout, type NpmRegistry, startNpmRegistry } from './upstreams/npm-registry.ts';
+import { ADVISORY, type NpmRegistry, startNpmRegistry } from './upstreams/npm-registry.ts';
 import { type NpmUpstream, readNpmUpstream } from './upstreams/npm-upstream.ts';
 
 const dependencies = { '@hapi/boom': '10.0.1', send: '1.2.0' };
@@ -15,7 +15,7 @@ const firstLine = '    to: ${NPM_UPSTREAM}';
 const cleanup = createCleanup();
 let upstream: NpmUpstream;
 let packages: readonly NpmPackage[];
-let registries: Readonly<Record<NpmLayout, NpmRegistry>>;
+let registries: Readonly<Record<'conventional' | 'scope' | 'own', NpmRegistry>>;
 
 beforeAll(async () => {
   upstream = await readNpmUpstream();
@@ -23,6 +23,7 @@ beforeAll(async () => {
   const recording = await recordNpm(upstream, packages);
   registries = {
     conventional: await cleanup.use(startNpmRegistry(recording, 'conventional')),
+    scope: await cleanup.use(startNpmRegistry(recording, 'conventional')),
     own: await cleanup.use(startNpmRegistry(recording, 'own')),
   };
 });
@@ -42,14 +43,13 @@ async function resolveDependencies(): Promise<LockedPackage[]> {
   return locked;
 }
 
-function start(at: string, to: string, more = ''): Promise<Turnout> {
+function start(at: string, to: string): Promise<Turnout> {
   const rules = `
 rules:
   - name: packages
     protocol: npm
     at: ${at}
 ${to}
-${more}
 `;
   const certificates = upstream.certificateFile;
   const env = {
@@ -72,6 +72,11 @@ function tarballPath({ name, version }: NpmPackage): string {
 function paths(records: readonly AccessRecord[]): string[] {
   const fine = records.filter(({ method, status }) => method === 'GET' && status < 400);
   return fine.map(({ path }) => path.replace(/%2f/i, '/'));
+}
+
+/** The tarballs that a registry has served. */
+function tarballs(registry: NpmRegistry): string[] {
+  return served(registry.requests).filter((url) => url.endsWith('.tgz'));
 }
 
 describe.each(['/npm/', '/'])('mounted at %s', (at) => {
@@ -106,30 +111,25 @@ describe.each(['/npm/', '/'])('mounted at %s', (at) => {
     }
   });
 
-  test.each<NpmLayout>(['conventional', 'own'])(
-    'the same lock file installs from another registry, whose layout is %s',
-    async (layout) => {
-      const registry = registries[layout];
-      const lockFile = await project.lockFile();
-      const otherLine = `    to: ${registry.origin}`;
-      await turnout.edit(firstLine, otherLine);
-      await project.clean();
-      turnout.forget();
+  test('the same lock file installs from another registry', async () => {
+    const registry = registries.conventional;
+    const lockFile = await project.lockFile();
+    await turnout.edit(firstLine, `    to: ${registry.origin}`);
+    await project.clean();
+    turnout.forget();
 
-      const installed = await project.npm('ci');
+    const installed = await project.npm('ci');
 
-      expect(installed.ok, installed.output).toBe(true);
-      expect(await project.lockFile()).toBe(lockFile);
-      const asked = paths(turnout.access());
-      for (const entry of packages) expect(asked).toContain(`${at}${tarballPath(entry)}`);
-      const tarballs = served(registry.requests).filter((url) => url.endsWith('.tgz'));
-      expect(tarballs).toHaveLength(packages.length);
-      expect(
-        turnout.access().every(({ location, target }) => `${location ?? target}`.startsWith(registry.origin)),
-      ).toBe(true);
-      await turnout.edit(otherLine, firstLine);
-    },
-  );
+    expect(installed.ok, installed.output).toBe(true);
+    expect(await project.lockFile()).toBe(lockFile);
+    const asked = paths(turnout.access());
+    for (const entry of packages) expect(asked).toContain(`${at}${tarballPath(entry)}`);
+    expect(tarballs(registry)).toHaveLength(packages.length);
+    // The registry of before has no part in it.
+    const places = turnout.access().map(({ location, target }) => location ?? target ?? '');
+    expect(places.every((place) => place.startsWith(registry.origin))).toBe(true);
+    await turnout.edit(`    to: ${registry.origin}`, firstLine);
+  });
 
   test('npm shows what a package is', async () => {
     const shown = await project.npm('view', '@hapi/boom@10.0.1', 'dist.tarball');
@@ -190,20 +190,32 @@ describe('a registry behind', () => {
   });
 
   test('may serve one scope while another serves the rest', async () => {
-    const scoped = await start('/hapi/', `    to: ${registries.own.origin}\n    match: '@hapi/*name'`);
-    const project = await createProject(
-      `registry=${turnout.origin}/npm/`,
-      `@hapi:registry=${scoped.origin}/hapi/`,
-    );
+    const { scope } = registries;
+    const { origin } = await start('/hapi/', `    to: ${scope.origin}\n    match: '@hapi/*name'`);
+    const project = await createProject(`registry=${turnout.origin}/npm/`, `@hapi:registry=${origin}/hapi/`);
     const installed = await project.npm('install');
     expect(installed.ok, installed.output).toBe(true);
     for (const entry of await project.locked()) {
-      const mount = entry.name.startsWith('@hapi/') ? `${scoped.origin}/hapi/` : `${turnout.origin}/npm/`;
+      const mount = entry.name.startsWith('@hapi/') ? `${origin}/hapi/` : `${turnout.origin}/npm/`;
       expect(entry.resolved).toBe(`${mount}${tarballPath(entry)}`);
     }
-    const there = served(registries.own.requests).filter((url) => url.endsWith('.tgz'));
-    expect(there).toHaveLength(packages.filter(({ name }) => name.startsWith('@hapi/')).length);
-    expect((await fetch(`${scoped.origin}/hapi/send`)).status).toBe(404);
+    expect(tarballs(scope)).toHaveLength(packages.filter(({ name }) => name.startsWith('@hapi/')).length);
+    expect((await fetch(`${origin}/hapi/send`)).status).toBe(404);
+  });
+
+  test('may keep its tarballs where only its packuments say', async () => {
+    const { own } = registries;
+    const { origin } = await start('/npm/', `    to: ${own.origin}`);
+    const project = await createProject(`registry=${origin}/npm/`);
+    const installed = await project.npm('install');
+    expect(installed.ok, installed.output).toBe(true);
+    for (const entry of await project.locked()) {
+      expect(entry.resolved).toBe(`${origin}/npm/${tarballPath(entry)}`);
+    }
+    await project.clean();
+    const again = await project.npm('ci');
+    expect(again.ok, again.output).toBe(true);
+    expect(tarballs(own)).toHaveLength(2 * packages.length);
   });
 
   test('does not know a package, and npm says so', async () => {

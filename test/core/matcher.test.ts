@@ -27,6 +27,7 @@ function compile(text: string): Elements {
 function errorOf(run: () => unknown): unknown {
   try {
     run();
+    return undefined;
   } catch (error) {
     return error;
   }

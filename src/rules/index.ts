@@ -1,0 +1,11 @@
+/**
+ * Rule files: YAML or JSON in, a rule set out, and its changes while it is served.
+ *
+ * @see https://yaml.org/spec/1.2.2/
+ * @module
+ */
+export type { Environment } from './expand.ts';
+export { type LoadOptions, loadRules, type RuleFileSource } from './file.ts';
+export { type ParseOptions, parseRules } from './parse.ts';
+export type { RuleEntry, RuleFile } from './rule-file.ts';
+export { ruleFileJsonSchema } from './schema.ts';

@@ -1,0 +1,227 @@
+import * as z from 'zod/mini';
+import { protocols } from '../protocols/index.ts';
+import type { RuleFile } from './rule-file.ts';
+
+/** What the schema finds wrong; a choice of forms has the `errors` of each. */
+export interface SchemaIssue {
+  /** The kind: `invalid_type`, `unrecognized_keys`, `invalid_union`, `invalid_value` or another. */
+  readonly code?: string | undefined;
+  /** Where it is, from what was checked; within `errors` from the choice. */
+  readonly path: readonly PropertyKey[];
+  /** What must stand there, for a sentence. */
+  readonly message: string;
+  /** The type that must stand there. */
+  readonly expected?: string;
+  /** The keys that may not stand there. */
+  readonly keys?: readonly string[];
+  /** The values of which one must stand there. */
+  readonly values?: readonly unknown[];
+  /** What is wrong by each form. */
+  readonly errors?: readonly (readonly SchemaIssue[])[];
+}
+
+/** Where the published package has the JSON Schema. */
+const SCHEMA_ID = 'https://unpkg.com/turnout/dist/schema.json';
+
+/** What an editor shows. */
+interface Documentation {
+  readonly title: string;
+  readonly description: string;
+  readonly id?: string;
+  readonly default?: unknown;
+  readonly examples?: readonly unknown[];
+}
+
+const documentation = z.registry<Documentation>();
+
+function document<T extends z.ZodMiniType>(
+  schema: T,
+  title: string,
+  description: string,
+  more?: Omit<Documentation, 'title' | 'description'>,
+): T {
+  documentation.add(schema, { title, description, ...more });
+  return schema;
+}
+
+/** Every `error` here says what must stand there, for a sentence. */
+const text = (expected: string) => z.string({ error: expected });
+const mapping = <T extends z.core.$ZodLooseShape>(shape: T) => z.strictObject(shape, { error: 'a mapping' });
+
+const basic = mapping({
+  username: document(
+    text('text').check(z.regex(/^[^:\p{Cc}]+$/u, { error: 'text in one line, without a colon' })),
+    'User name',
+    'The name of the account. `${NAME}` takes it from the environment.',
+  ),
+  password: document(
+    text('text').check(z.regex(/^\P{Cc}*$/u, { error: 'text in one line' })),
+    'Password',
+    'The password of the account. `${NAME}` takes it from the environment.',
+    { examples: ['${REGISTRY_PASSWORD}'] },
+  ),
+});
+
+const bearer = mapping({
+  token: document(
+    text('a token').check(z.regex(/^[!-~]+$/, { error: 'one word, without spaces and line breaks' })),
+    'Token',
+    'A token that is sent as it is, as `Authorization: Bearer`. `${NAME}` takes it from the environment.',
+    { examples: ['${REGISTRY_TOKEN}'] },
+  ),
+});
+
+const credential = document(
+  z.union([basic, bearer], { error: 'a mapping with `username` and `password`, or with `token`' }),
+  'Credential',
+  'What the gateway proves itself with at the upstream; never sent to another host or to a client.',
+  { id: 'credential' },
+);
+
+const upstream = document(
+  mapping({
+    url: document(
+      text('the address of an upstream'),
+      'Address',
+      'Host and path, https unless it says otherwise, with the variables of `match` in the path.',
+      { examples: ['https://mirror.example/acme'] },
+    ),
+    auth: document(
+      z.optional(credential),
+      'Credential',
+      'What the gateway proves itself with here; never sent to another host.',
+    ),
+    allow: document(
+      z.optional(z.array(text('a host'), { error: 'a list of hosts' })),
+      'Allowed hosts',
+      'Hosts to which this upstream may lead the gateway although they are not public https addresses: token servers and blob stores in a private network.',
+      { examples: [['auth.internal:8443']] },
+    ),
+  }),
+  'Upstream',
+  'One place where a rule leads, with what it needs.',
+  { id: 'upstream' },
+);
+
+const place = z.union([text('an address'), upstream], { error: 'an address, or a mapping with `url`' });
+const protocolName = text('the name of a protocol');
+
+const rule = document(
+  mapping({
+    name: document(
+      z.optional(text('text').check(z.minLength(1))),
+      'Name',
+      'The name in logs and decisions, unique in its file.',
+    ),
+    host: document(
+      z.optional(z.union([text('a host'), z.array(text('a host'))], { error: 'a host, or a list of hosts' })),
+      'Host',
+      'The host or hosts that people use: exact, or with `*.` in front; with a port only that port. Any host when left out.',
+      { examples: ['get.acme.dev', '*.acme.dev'] },
+    ),
+    at: document(
+      z.optional(text('a path such as `/pypi/`')),
+      'Mount path',
+      'The path below which the protocol is mounted, for several protocols on one host.',
+      { default: '/' },
+    ),
+    protocol: document(protocolName, 'Protocol', 'What the clients speak; `file` for plain downloads.'),
+    match: document(
+      z.optional(text('a pattern such as `acme/*image`')),
+      'Pattern',
+      'The names that this rule is for, in path-to-regexp syntax: `:name` for a segment, `*rest` for the rest, `{…}` for what may be missing. Every name when left out.',
+      { examples: ['acme/*image', '/cli/:version/acme-:platform.tar.gz'] },
+    ),
+    to: document(
+      z.optional(
+        z.union([text('an address'), upstream, z.array(place)], {
+          error: 'an address, a mapping with `url`, or a list of these',
+        }),
+      ),
+      'Upstream',
+      'Where the artifacts are: one address, or several in the order of fallback. The variables of `match` may stand in its path.',
+      {
+        examples: [
+          'ghcr.io/acme-inc/*image',
+          ['https://packages.acme.example/deb', 'https://mirror.example/deb'],
+        ],
+      },
+    ),
+    mode: document(
+      z.optional(z.enum(['auto', 'redirect', 'proxy'])),
+      'Mode',
+      '`auto` redirects where every client survives it, `redirect` wherever the protocol allows it, `proxy` sends every byte through the gateway.',
+      { default: 'auto' },
+    ),
+    status: document(
+      z.optional(z.literal([301, 302, 303, 307, 308])),
+      'Redirect status',
+      'The status of redirects of GET and HEAD requests. What the clients of the protocol take when left out.',
+    ),
+    downgrade: document(
+      z.optional(z.boolean({ error: '`true` or `false`' })),
+      'Downgrade',
+      'Whether a request over https may be redirected to an http address. Most clients refuse that.',
+      { default: false },
+    ),
+    query: document(
+      z.optional(z.enum(['keep', 'drop'])),
+      'Query',
+      "Whether the request's query is carried over to the target, behind the target's own.",
+      { default: 'keep' },
+    ),
+    auth: document(
+      z.optional(credential),
+      'Credential',
+      'What the gateway proves itself with at every upstream that has no `auth` of its own.',
+    ),
+  }),
+  'Rule',
+  'On this host, names of this protocol that match go there.',
+  { id: 'rule' },
+);
+
+const ruleFile: z.ZodMiniType<RuleFile> = document(
+  z.strictObject(
+    {
+      $schema: document(
+        z.optional(text('the address of a JSON Schema')),
+        'Schema',
+        'The address of the JSON Schema of rule files, for editors.',
+      ),
+      rules: document(
+        z.array(rule, { error: 'a list of rules' }).check(z.minLength(1)),
+        'Rules',
+        'The rules. The most specific one wins, whatever their order.',
+      ),
+    },
+    { error: 'a mapping with the key `rules`' },
+  ),
+  'Turnout rule file',
+  'Where the downloads of a domain lead.',
+);
+
+/** The keys that a mapping can have, by the key that it stands under; the root's by the empty one. */
+export const allowedKeys: Readonly<Record<string, readonly string[]>> = {
+  '': ['rules', '$schema'],
+  rules: Object.keys(rule.shape),
+  to: Object.keys(upstream.shape),
+  auth: [...Object.keys(basic.shape), ...Object.keys(bearer.shape)],
+};
+
+/** Makes the JSON Schema of rule files (draft 2020-12), with which editors complete, explain and check. */
+export function ruleFileJsonSchema(): Record<string, unknown> {
+  const schema = z.toJSONSchema(ruleFile, {
+    metadata: documentation,
+    io: 'input',
+    override: ({ zodSchema, jsonSchema }) => {
+      if (zodSchema === protocolName) jsonSchema.enum = protocols.map(({ name }) => name);
+    },
+  });
+  return { $id: SCHEMA_ID, ...schema };
+}
+
+/** Checks data against the schema. */
+export function findSchemaIssues(data: unknown): readonly SchemaIssue[] {
+  return z.safeParse(ruleFile, data).error?.issues ?? [];
+}

@@ -1,0 +1,555 @@
+import fc from 'fast-check';
+import { stringify, TokenData } from 'path-to-regexp';
+import { describe, expect, test } from 'vitest';
+
+import { compileRules } from '../../src/core/compile.ts';
+import { decide, refuseUnmatched, route } from '../../src/core/decide.ts';
+import type { Decision } from '../../src/core/decision.ts';
+import { compileMatcher, matchElements } from '../../src/core/matcher.ts';
+import type { RequestDescriptor } from '../../src/core/request.ts';
+import { type Rule, type RuleConfig, rule } from '../../src/core/rule.ts';
+import { type FileResource, file } from '../../src/protocols/file.ts';
+import { npm } from '../../src/protocols/npm.ts';
+import { oci } from '../../src/protocols/oci.ts';
+import { fill, filling, isCompilable, pathPattern } from './arbitraries.ts';
+import { hostilePath, hostileQuery, hostileText } from './hostile.ts';
+
+/** Reads an address without changing it, as a URL parser would. */
+function request(url: string, more: Partial<RequestDescriptor> = {}): RequestDescriptor {
+  const [, scheme, host = '', path = '', query] = /^(https?):\/\/([^/]*)([^?]*)(?:\?([^]*))?$/.exec(url) ?? [];
+  return { method: 'GET', scheme: scheme as 'https', host, path, query, ...more };
+}
+
+/** A decision in a word: `302 https://…`, `relay https://…`, `404`, `pass`. */
+function show(decision: Decision): string {
+  if (decision.type === 'redirect') return `${decision.status} ${decision.location}`;
+  if (decision.type === 'proxy') return `${decision.delivery} ${decision.target}`;
+  return decision.type === 'respond' ? `${decision.status}` : 'pass';
+}
+
+const decideShown = (rules: readonly Rule[], url: string, more?: Partial<RequestDescriptor>) => show(decide(compileRules(rules), request(url, more)));
+
+/** The name of the rule that a request follows. */
+function ruleFor(rules: readonly Rule[], url: string): string | undefined {
+  const decision = decide(compileRules(rules), request(url));
+  return decision.type === 'pass' ? undefined : decision.rule;
+}
+
+describe('the host of a rule', () => {
+  const hosts = ['get.acme.example', '*.acme.example', '*.get.acme.example', 'get.acme.example:8080', '[::1]', '127.0.0.1:1', '*.b.example'];
+  const rules = hosts.map((host) => rule(file, { name: host, host, to: 'https://cdn.example' }));
+
+  test.each<[host: string, rule: string | undefined]>([
+    ['get.acme.example', 'get.acme.example'],
+    ['GET.Acme.EXAMPLE', 'get.acme.example'],
+    ['get.acme.example.', 'get.acme.example'],
+    ['get.acme.example:443', 'get.acme.example'],
+    ['get.acme.example:8081', 'get.acme.example'],
+    ['get.acme.example.:8080', 'get.acme.example:8080'],
+    ['GET.acme.example:8080', 'get.acme.example:8080'],
+    ['other.acme.example', '*.acme.example'],
+    ['OTHER.acme.example.:99', '*.acme.example'],
+    ['a.b.acme.example', '*.acme.example'],
+    ['a.get.acme.example', '*.get.acme.example'],
+    ['a.b.get.acme.example', '*.get.acme.example'],
+    ['[::1]', '[::1]'],
+    ['[::1]:3000', '[::1]'],
+    ['127.0.0.1:1', '127.0.0.1:1'],
+    ['127.0.0.1', undefined],
+    ['acme.example', undefined],
+    ['b.example', undefined],
+    ['evilget.acme.example.evil', undefined],
+    ['notacme.example', undefined],
+    ['xacme.example', undefined],
+    ['get.acme.example.evil.test', undefined],
+    ['example', undefined],
+  ])('%s follows %s', (host, name) => {
+    expect(ruleFor(rules, `https://${host}/x`)).toBe(name);
+  });
+
+  test('left out is any host, behind all others', () => {
+    const any = rule(file, { name: 'any', to: 'https://any.example' });
+    expect(ruleFor([any, ...rules], 'https://other.test/x')).toBe('any');
+    expect(ruleFor([any, ...rules], 'https://get.acme.example/x')).toBe('get.acme.example');
+  });
+
+  test('is tried before a less specific one, which takes what it does not', () => {
+    const some = [
+      rule(file, { name: 'exact', host: 'get.acme.example', match: '/a', to: 'https://cdn.example' }),
+      rule(file, { name: 'wildcard', host: '*.acme.example', match: '/:x', to: 'https://cdn.example' }),
+      rule(file, { name: 'any', to: 'https://cdn.example' }),
+    ];
+    const names = ['a', 'b', 'b/c'].map((path) => ruleFor(some, `https://get.acme.example/${path}`));
+    expect(names).toEqual(['exact', 'wildcard', 'any']);
+  });
+
+  test('may be several', () => {
+    const list = [rule(file, { name: 'x', host: ['a.example', 'B.example'], to: 'https://cdn.example' })];
+    expect(['a', 'b', 'c'].map((name) => ruleFor(list, `https://${name}.example/`))).toEqual(['x', 'x', undefined]);
+  });
+});
+
+describe('the mount of a rule', () => {
+  const rules = [
+    rule(file, { name: 'root', match: '/*rest', to: 'https://root.example' }),
+    rule(file, { name: 'a', at: '/a/', to: 'https://a.example' }),
+    rule(file, { name: 'ab', at: '/a/b', match: '/:one', to: 'https://ab.example' }),
+    rule(npm, { name: 'npm', at: '/npm/', to: 'https://npm.example/registry/' }),
+  ];
+  test.each<[path: string, shown: string]>([
+    ['/x', '302 https://root.example/x'],
+    ['/', 'pass'],
+    ['/a', '302 https://root.example/a'],
+    ['/a/', '302 https://a.example/'],
+    ['/a/x', '302 https://a.example/x'],
+    ['/a/bc', '302 https://a.example/bc'],
+    ['/a/b', '302 https://a.example/b'],
+    ['/a/b/c', '302 https://ab.example/c'],
+    ['/a/b/c/d', '302 https://a.example/b/c/d'],
+    ['/A/x', '302 https://root.example/A/x'],
+    ['/npm/left', 'rewrite https://npm.example/registry/left'],
+    ['/npm/@acme%2fcli', 'rewrite https://npm.example/registry/@acme%2fcli'],
+    ['/npm/left/-/left-1.0.0.tgz', '302 https://npm.example/registry/left/-/left-1.0.0.tgz'],
+    ['/npm/-/ping', '302 https://npm.example/registry/-/ping'],
+    ['/npm/a/b/c', '302 https://root.example/npm/a/b/c'],
+    ['/npm', '302 https://root.example/npm'],
+  ])('%s: %s', (path, shown) => {
+    expect(decideShown(rules, `https://get.acme.example${path}`)).toBe(shown);
+  });
+
+  test('the protocol that reads any path is asked last, whatever the order', () => {
+    const both = [rule(file, { name: 'file', to: 'https://f.example' }), rule(oci, { name: 'oci', to: 'ghcr.io' })];
+    for (const order of [both, [...both].reverse()]) {
+      expect(ruleFor(order, 'https://a.example/v2/acme/app/manifests/1')).toBe('oci');
+      expect(ruleFor(order, 'https://a.example/v1/x')).toBe('file');
+    }
+  });
+});
+
+describe('the most specific rule wins', () => {
+  const patterns = ['/cli/v1.tgz', '/cli/v:v.tgz', '/cli/v:v', '/cli/:v', '/cli/v*rest', '/cli/*rest', '/:dir/v1.tgz', '/*rest/v1.tgz', '/*rest', undefined];
+  const rules = patterns.map((match) => rule(file, { name: match ?? 'everything', match, to: 'https://cdn.example' }));
+
+  test('and each in turn, once those before it are gone', () => {
+    for (const [index, match] of patterns.entries()) {
+      expect(ruleFor(rules.slice(index), 'https://a.example/cli/v1.tgz')).toBe(match ?? 'everything');
+      expect(ruleFor(rules.slice(index).reverse(), 'https://a.example/cli/v1.tgz')).toBe(match ?? 'everything');
+    }
+  });
+
+  test('of the same pattern, the first', () => {
+    const same = [rule(file, { name: '1', match: '/:a', to: 'a.example' }), rule(file, { name: '2', match: '/:b', to: 'a.example' })];
+    expect(ruleFor(same, 'https://a.example/x')).toBe('1');
+  });
+
+  test.each<[query: string, rule: string]>([
+    ['os=linux&arch=arm', '/dl?os=linux&arch=:arch'],
+    ['arch=arm&os=linux', '/dl?os=linux&arch=:arch'],
+    ['arch=x&os=mac', '/dl?os=:os&arch=:arch'],
+    ['os=linux', '/dl?os=linux'],
+    ['os=lin', '/dl?os=l:rest'],
+    ['os=mac', '/dl?os=:os'],
+    ['x=1&latest', '/dl?latest'],
+    ['latest=', '/dl?latest'],
+    ['latest=1', '/dl'],
+    ['', '/dl'],
+    ['OS=linux', '/dl'],
+    ['os=', '/dl'],
+  ])('of the same path, the one that asks most of the query: %s follows %s', (query, name) => {
+    const asked = ['/dl?os=:os', '/dl', '/dl?latest', '/dl?os=linux', '/dl?os=l:rest', '/dl?os=:os&arch=:arch', '/dl?os=linux&arch=:arch'];
+    for (const order of [asked, [...asked].reverse()]) {
+      expect(ruleFor(order.map((match) => rule(file, { name: match, match, to: 'https://cdn.example' })), `https://a.example/dl?${query}`)).toBe(name);
+    }
+  });
+});
+
+/** One rule, one request. */
+const targets: readonly (readonly [title: string, config: RuleConfig, path: string, shown: string])[] = [
+  ['a bare host keeps the path', { match: '/a/:b', to: 'cdn.example' }, '/a/x', 'https://cdn.example/a/x'],
+  ['a bare host with a slash does too', { match: '/a/*b', to: 'https://cdn.example/' }, '/a/x/y', 'https://cdn.example/a/x/y'],
+  ['everything below a base', { to: 'https://cdn.example/base' }, '/a/x', 'https://cdn.example/base/a/x'],
+  ['everything below a base with a slash', { to: 'https://cdn.example/base//' }, '/a/', 'https://cdn.example/base/a/'],
+  ['the rest below a base', { match: '/dl/*rest', to: 'https://cdn.example/base/' }, '/dl/a/x', 'https://cdn.example/base/a/x'],
+  ['a template', { match: '/:v/a-:p.tgz', to: 'https://cdn.example/v:v/a-:p' }, '/1/a-linux.tgz', 'https://cdn.example/v1/a-linux'],
+  ['a template with a wildcard', { match: '/dl/*rest', to: 'https://cdn.example/x/*rest' }, '/dl/a/b', 'https://cdn.example/x/a/b'],
+  ['a wildcard without a name', { match: '/dl/*', to: 'https://cdn.example/x/*' }, '/dl/a/b', 'https://cdn.example/x/a/b'],
+  ['a template that ends in a slash', { match: '/docs/:p/', to: 'https://cdn.example/:p/' }, '/docs/x/', 'https://cdn.example/x/'],
+  ['a constant', { match: '/install', to: 'https://cdn.example/install.sh' }, '/install', 'https://cdn.example/install.sh'],
+  ['a constant that ends in a slash', { match: '/docs', to: 'https://cdn.example/docs/' }, '/docs', 'https://cdn.example/docs/'],
+  ['a constant for all of a variable', { match: '/:any', to: 'https://cdn.example/x' }, '/y', 'https://cdn.example/x'],
+  ['an optional group that is there', { match: '/a{/:b}', to: 'https://cdn.example/x{/:b}/y' }, '/a/1', 'https://cdn.example/x/1/y'],
+  ['an optional group that is not there', { match: '/a{/:b}', to: 'https://cdn.example/x{/:b}/y' }, '/a', 'https://cdn.example/x/y'],
+  ['an optional group in one, the outer is there', { match: '/a{/:b{/:c}}', to: 'https://cdn.example{\\/x}' }, '/a', 'variable_in_authority'],
+  ['nested groups', { match: '/a{/:b{/:c}}', to: 'https://cdn.example/x{/:b{/:c}}' }, '/a/1', 'https://cdn.example/x/1'],
+  ['nested groups, all there', { match: '/a{/:b{/:c}}', to: 'https://cdn.example/x{/:b{/:c}}' }, '/a/1/2', 'https://cdn.example/x/1/2'],
+  ['a group named like what objects have', { match: '/a{/:constructor}', to: 'https://cdn.example/x{/:constructor}' }, '/a', 'https://cdn.example/x'],
+  ['a quoted name', { match: '/:"my version"', to: 'https://cdn.example/:"my version"' }, '/1', 'https://cdn.example/1'],
+  ['a value stays as it was sent', { match: '/:a', to: 'https://cdn.example/x/:a' }, '/%2F%3f%C3%A9%25', 'https://cdn.example/x/%2F%3f%C3%A9%25'],
+  ['text is encoded as clients would', { match: '/é', to: 'https://cdn.example/ü b' }, '/%C3%A9', 'https://cdn.example/%C3%BC%20b'],
+  ['a port', { to: 'http://localhost:5000/x' }, '/a', 'http://localhost:5000/x/a'],
+  ['an IPv6 address', { to: 'http://[::1]:5000' }, '/a', 'http://[::1]:5000/a'],
+
+  ['a query is carried over', { to: 'https://cdn.example' }, '/a?b=%2f&b=2&&c', 'https://cdn.example/a?b=%2f&b=2&&c'],
+  ['a query with dot segments is carried over', { match: '/:a', to: 'https://cdn.example/:a' }, '/a?next=/x/../y', 'https://cdn.example/a?next=/x/../y'],
+  ['an empty query is none', { to: 'https://cdn.example' }, '/a?', 'https://cdn.example/a'],
+  ['a query is dropped', { to: 'https://cdn.example', query: 'drop' }, '/a?b=1', 'https://cdn.example/a'],
+  ['no query is dropped', { to: 'https://cdn.example', query: 'drop' }, '/a', 'https://cdn.example/a'],
+  ["the target's own query stays when one is dropped", { to: 'https://cdn.example?x=1', query: 'drop' }, '/a?b=1', 'https://cdn.example/a?x=1'],
+  ["the target's own query comes first", { to: 'https://cdn.example/y?x=1' }, '/a?b=1', 'https://cdn.example/y/a?x=1&b=1'],
+  ["the target's own query wins", { to: 'https://cdn.example/?x=1&y' }, '/a?y=2&%78=3&z=4', 'https://cdn.example/a?x=1&y&z=4'],
+  ["the target's own query alone", { to: 'https://cdn.example/y?x=1' }, '/a', 'https://cdn.example/y/a?x=1'],
+  ['a variable of the path in the query', { match: '/:a', to: 'https://cdn.example/x?a=:a' }, '/1', 'https://cdn.example/x?a=1'],
+  ['a variable of the path adds no parameter', { match: '/:a', to: 'https://cdn.example/x?a=:a' }, '/1&b=2+3', 'https://cdn.example/x?a=1%26b=2%2B3'],
+  ['the rest only in the query', { match: '/dl/*rest', to: 'https://cdn.example/get?file=*rest' }, '/dl/a/b', 'https://cdn.example/get?file=a/b'],
+  ['an optional parameter that is there', { match: '/a{/:v}', to: 'https://cdn.example/x?t=1{&v=:v}' }, '/a/2', 'https://cdn.example/x?t=1&v=2'],
+  ['an optional parameter that is not there', { match: '/a{/:v}', to: 'https://cdn.example/x?t=1{&v=:v}' }, '/a', 'https://cdn.example/x?t=1'],
+
+  ['variables of the query, in any order', { match: '/dl?os=:os&v=:v', to: 'https://cdn.example/:v/:os', query: 'drop' }, '/dl?v=1&x=2&os=linux', 'https://cdn.example/1/linux'],
+  ['a constant of the query', { match: '/dl?os=linux', to: 'https://cdn.example/x', query: 'drop' }, '/dl?os=linux', 'https://cdn.example/x'],
+  ['another constant of the query', { match: '/dl?os=linux', to: 'https://cdn.example/x' }, '/dl?os=mac', 'pass'],
+  ['a parameter that is missing', { match: '/dl?os=:os', to: 'https://cdn.example/:os' }, '/dl', 'pass'],
+  ['a parameter that is empty', { match: '/dl?os=:os', to: 'https://cdn.example/:os' }, '/dl?os=', 'pass'],
+  ['a pattern within a value', { match: '/dl?f=:a-:b.tgz', to: 'https://cdn.example/:a/:b', query: 'drop' }, '/dl?f=x-1.2.tgz', 'https://cdn.example/x/1.2'],
+  ['a value with slashes is one segment', { match: '/dl?f=:f', to: 'https://cdn.example/x/:f', query: 'drop' }, '/dl?f=a/b?c', 'https://cdn.example/x/a%2Fb%3Fc'],
+  ['a value that no path may have raw is encoded', { match: '/dl?f=:f', to: 'https://cdn.example/x/:f', query: 'drop' }, '/dl?f="<\\^`{}>%zz%2f', 'https://cdn.example/x/%22%3C%5C%5E%60%7B%7D%3E%25zz%2f'],
+  ['a value of the query in a query', { match: '/dl?f=:f', to: 'https://cdn.example/x?g=:f', query: 'drop' }, '/dl?f=a/b%26+c', 'https://cdn.example/x?g=a/b%26+c'],
+  ['a name of the query with escapes', { match: '/dl?f\\[a\\]=:f', to: 'https://cdn.example/:f', query: 'drop' }, '/dl?f[a]=1', 'https://cdn.example/1'],
+  ['a question mark that is quoted', { match: '/:"a?b"', to: 'https://cdn.example/:"a?b"x' }, '/1', 'invalid_target'],
+];
+
+describe('where a rule of files leads', () => {
+  test.each(targets)('%s', (_, config, path, shown) => {
+    if (!/^(?:http|pass)/.test(shown)) {
+      expect(() => decideShown([rule(file, config)], `https://get.acme.example${path}`)).toThrow(shown);
+      return;
+    }
+    // Over http, so that http targets are redirected to as well.
+    const expected = shown === 'pass' ? 'pass' : `302 ${shown}`;
+    expect(decideShown([rule(file, config)], `http://get.acme.example${path}`)).toBe(expected);
+    expect(decideShown([rule(file, { ...config, mode: 'proxy' })], `http://get.acme.example${path}`)).toBe(expected.replace('302', 'stream'));
+  });
+});
+
+describe('where a rule of names leads', () => {
+  test.each<[config: RuleConfig, name: string, target: string]>([
+    [{ match: 'acme/*image', to: 'ghcr.io' }, 'acme/app', 'https://ghcr.io/v2/acme/app'],
+    [{ match: 'acme/*image', to: 'ghcr.io/acme-inc' }, 'acme/a/b', 'https://ghcr.io/v2/acme-inc/a/b'],
+    [{ match: 'acme/*image', to: 'ghcr.io/acme-inc/' }, 'acme/app', 'https://ghcr.io/v2/acme-inc/app'],
+    [{ match: 'acme/*image', to: 'ghcr.io/acme-inc/x-*image' }, 'acme/app', 'https://ghcr.io/v2/acme-inc/x-app'],
+    [{ match: 'acme/:image', to: 'ghcr.io/:image/:image/' }, 'acme/app', 'https://ghcr.io/v2/app/app'],
+    [{ match: 'acme/*', to: 'ghcr.io/x/*' }, 'acme/app', 'https://ghcr.io/v2/x/app'],
+    [{ to: 'ghcr.io/acme' }, 'app', 'https://ghcr.io/v2/acme/app'],
+    [{ to: 'http://localhost:5000' }, 'app', 'http://localhost:5000/v2/app'],
+    [{ match: 'app', to: 'ghcr.io/acme/app2' }, 'app', 'https://ghcr.io/v2/acme/app2'],
+    [{ match: 'a{/:b}', to: 'ghcr.io/x{/:b}' }, 'a', 'https://ghcr.io/v2/x'],
+    [{ match: 'a{/:b}', to: 'ghcr.io/x{/:b}' }, 'a/b', 'https://ghcr.io/v2/x/b'],
+  ])('%j: %s', (config, name, target) => {
+    const rules = [rule(oci, { ...config, mode: 'redirect' })];
+    expect(decideShown(rules, `http://get.acme.example/v2/${name}/manifests/1`)).toBe(`307 ${target}/manifests/1`);
+  });
+});
+
+describe('what is done', () => {
+  const cases: readonly (readonly [title: string, config: RuleConfig, url: string, more: Partial<RequestDescriptor>, shown: string])[] = [
+    ['auto redirects', { to: 'cdn.example' }, 'https://a.example/x', {}, '302 https://cdn.example/x'],
+    ['redirect redirects', { to: 'cdn.example', mode: 'redirect' }, 'https://a.example/x', {}, '302 https://cdn.example/x'],
+    ['proxy streams', { to: 'cdn.example', mode: 'proxy' }, 'https://a.example/x', {}, 'stream https://cdn.example/x'],
+    ['HEAD is as GET', { to: 'cdn.example' }, 'https://a.example/x', { method: 'HEAD' }, '302 https://cdn.example/x'],
+    ['a status of the rule', { to: 'cdn.example', status: 308 }, 'https://a.example/x', {}, '308 https://cdn.example/x'],
+    ['a status of the rule, in mode redirect', { to: 'cdn.example', status: 301, mode: 'redirect' }, 'https://a.example/x', {}, '301 https://cdn.example/x'],
+    ['a status of the rule says nothing of proxying', { to: 'cdn.example', status: 301, mode: 'proxy' }, 'https://a.example/x', {}, 'stream https://cdn.example/x'],
+    ['a credential is never redirected away from', { to: 'cdn.example', auth: { token: 'x' } }, 'https://a.example/x', {}, 'relay https://cdn.example/x'],
+    ['a credential of an upstream', { to: { url: 'cdn.example', auth: { token: 'x' } } }, 'https://a.example/x', {}, 'relay https://cdn.example/x'],
+    ['a credential in mode proxy', { to: 'cdn.example', auth: { token: 'x' }, mode: 'proxy' }, 'https://a.example/x', {}, 'stream https://cdn.example/x'],
+    ['a credential in mode redirect', { to: 'cdn.example', auth: { token: 'x' }, mode: 'redirect' }, 'https://a.example/x', {}, '302 https://cdn.example/x'],
+    ['from https not to http', { to: 'http://cdn.example' }, 'https://a.example/x', {}, 'stream http://cdn.example/x'],
+    ['from https not to http in mode redirect either', { to: 'http://cdn.example', mode: 'redirect' }, 'https://a.example/x', {}, 'stream http://cdn.example/x'],
+    ['from http to http', { to: 'http://cdn.example' }, 'http://a.example/x', {}, '302 http://cdn.example/x'],
+    ['from http to https', { to: 'https://cdn.example' }, 'http://a.example/x', {}, '302 https://cdn.example/x'],
+    ['from https to http where the rule says so', { to: 'http://cdn.example', downgrade: true }, 'https://a.example/x', {}, '302 http://cdn.example/x'],
+    ['no target', {}, 'https://a.example/x', {}, '200'],
+    ['no target, in mode proxy', { mode: 'proxy' }, 'https://a.example/x', {}, '200'],
+    ['a write', { to: 'cdn.example' }, 'https://a.example/x', { method: 'PUT' }, '405'],
+    ['a bad request', { to: 'cdn.example' }, 'https://a.example/../x', {}, '400'],
+    ['a long request', { to: 'cdn.example' }, `https://a.example/${'x'.repeat(9000)}`, {}, '414'],
+    ['a bad host', { to: 'cdn.example' }, 'https://a@b/x', {}, '400'],
+  ];
+  test.each(cases)('%s', (_, config, url, more, shown) => {
+    expect(decideShown([rule(file, config)], url, more)).toBe(shown);
+  });
+
+  test('a status of the rule leaves alone what is no GET or HEAD', () => {
+    const rules = [rule(npm, { to: 'https://npm.example', status: 301 })];
+    expect(decideShown(rules, 'https://a.example/-/npm/v1/keys')).toBe('301 https://npm.example/-/npm/v1/keys');
+    const audit = 'https://a.example/-/npm/v1/security/advisories/bulk';
+    expect(decideShown(rules, audit, { method: 'POST' })).toBe('307 https://npm.example/-/npm/v1/security/advisories/bulk');
+  });
+
+  test('an answer without a target is an empty text', () => {
+    expect(decide(compileRules([rule(file, { name: 'pixel', match: '/ping/:id' })]), request('https://a.example/ping/1'))).toMatchObject({
+      type: 'respond',
+      status: 200,
+      body: '',
+      headers: { 'content-type': 'text/plain; charset=utf-8' },
+      rule: 'pixel',
+      params: { id: '1' },
+    });
+  });
+});
+
+describe('a dot segment that a variable would make is refused', () => {
+  test.each<[match: string, to: string, path: string]>([
+    ['/v:a', 'https://cdn.example/pub/:a', '/v..'],
+    ['/v:a', 'https://cdn.example/pub/:a', '/v..?x=1'],
+    ['/v:a', 'https://cdn.example/pub/:a/x', '/v%2e%2E'],
+    ['/v:a', 'https://cdn.example/pub/.:a', '/v.'],
+    ['/v:a', 'https://cdn.example/pub/:a?y=1', '/v.?x=1'],
+    ['/v*a', 'https://cdn.example/pub/*a', '/v../x'],
+    ['/a?f=:f', 'https://cdn.example/pub/:f', '/a?f=..'],
+    ['/a?f=:f', 'https://cdn.example/pub/:f', '/a?f=%2e%2e'],
+    ['/a?f=:f', 'https://cdn.example/pub/:f', '/a?f=../../x'],
+    ['/a?f=:f', 'https://cdn.example/pub/:f', '/a?f=..\\..\\x'],
+    ['/a?f=:f', 'https://cdn.example/pub/:f', '/a?f=..%5c..%5cx'],
+    ['/a?f=:f', 'https://cdn.example/pub/:f', '/a?f=x%2f..%2f..'],
+  ])('%s to %s: %s', (match, to, path) => {
+    const ruleSet = compileRules([rule(file, { match, to })]);
+    for (const method of ['GET', 'HEAD']) {
+      expect(decide(ruleSet, request(`https://a.example${path}`, { method }))).toMatchObject({ type: 'respond', status: 400, rule: 'rules[0]' });
+    }
+  });
+});
+
+describe('where a decision comes from', () => {
+  const ruleSet = compileRules([
+    rule(oci, { name: 'images', host: 'get.acme.example', match: 'acme/*image', to: 'quay.io/acme-inc/*image' }),
+    rule(npm, { host: 'npm.acme.example', match: '@acme/*', to: 'https://npm.example' }),
+  ]);
+  test.each<[url: string, decision: object]>([
+    [
+      'https://get.acme.example/v2/acme/app/blobs/sha256:ab',
+      {
+        type: 'redirect',
+        status: 307,
+        location: 'https://quay.io/v2/acme-inc/app/blobs/sha256:ab',
+        rule: 'images',
+        protocol: 'oci',
+        resource: { type: 'blob', name: 'acme/app', digest: 'sha256:ab' },
+        params: { image: 'app' },
+      },
+    ],
+    [
+      'https://npm.acme.example/@acme%2Fcli',
+      {
+        type: 'proxy',
+        target: 'https://npm.example/@acme%2fcli',
+        delivery: 'rewrite',
+        rule: 'rules[1]',
+        protocol: 'npm',
+        resource: { type: 'packument', name: '@acme/cli' },
+        params: { 0: 'cli' },
+        purl: 'pkg:npm/%40acme/cli',
+      },
+    ],
+    ['https://npm.acme.example/left', { type: 'pass' }],
+    ['https://other.test/', { type: 'pass' }],
+  ])('%s', (url, decision) => {
+    expect(decide(ruleSet, request(url))).toEqual(decision);
+  });
+
+  test('an answer for the whole mount, or for a name that no rule has, names the protocol but no rule', () => {
+    for (const path of ['/v2/', '/v2/_catalog', '/v2/other/app/manifests/1']) {
+      expect(decide(ruleSet, request(`https://get.acme.example${path}`))).toMatchObject({ type: 'respond', protocol: 'oci', rule: undefined });
+    }
+  });
+
+  test.each<[title: string, more: Partial<RequestDescriptor>, publicUrl: string]>([
+    ['the address that was asked', {}, 'https://Get.acme.example:8443/x'],
+    ['another origin', { origin: 'https://public.example' }, 'https://public.example/x'],
+    ['a base of the host application', { base: '/app' }, 'https://Get.acme.example:8443/app/x'],
+    ['both', { origin: 'http://public.example', base: '/app' }, 'http://public.example/app/x'],
+  ])('a protocol is told the public address: %s', (_, more, publicUrl) => {
+    const found = route(compileRules([rule(npm, { name: 'n', at: '/x/', to: 'https://npm.example', mode: 'proxy' })]), request('https://Get.acme.example:8443/x/left', more));
+    expect(found.context).toMatchObject({ publicUrl, rule: 'n', mode: 'proxy', method: 'GET', upstream: { host: 'npm.example' } });
+  });
+
+  test('the place is the name that the upstream knows', () => {
+    const url = 'https://get.acme.example/v2/acme/app/manifests/1';
+    expect(route(ruleSet, request(url))).toMatchObject({ place: 'acme-inc/app', protocol: { name: 'oci' }, rule: { name: 'images' }, upstream: { host: 'quay.io' } });
+  });
+});
+
+describe('upstreams in the order of fallback', () => {
+  const ruleSet = compileRules([
+    rule(file, { match: '/:a', to: ['https://one.example/:a', { url: 'http://two.example/x/:a', auth: { token: 'x' } }, 'three.example'] }),
+  ]);
+  test.each([
+    [0, '302 https://one.example/a'],
+    [1, 'relay http://two.example/x/a'],
+    [2, '302 https://three.example/a'],
+  ])('attempt %i: %s', (attempt, shown) => {
+    expect(show(route(ruleSet, request('https://a.example/a'), attempt).decision)).toBe(shown);
+  });
+
+  test.each([
+    [file, '/a'],
+    [npm, '/a'],
+    [oci, '/v2/a/manifests/1'],
+  ])('when all have failed, nothing is made up (%#)', (protocol, path) => {
+    const two = compileRules([rule(protocol as typeof file, { to: ['https://one.example', 'https://two.example'] })]);
+    for (const attempt of [2, 3]) expect(show(route(two, request(`https://a.example${path}`), attempt).decision)).toBe('502');
+  });
+});
+
+describe('a protocol of its own paths', () => {
+  const rules = [
+    rule(oci, { name: 'acme', host: 'get.acme.example', match: 'acme/*image', to: 'ghcr.io' }),
+    rule(file, { name: 'file', host: 'get.acme.example', to: 'https://cdn.example' }),
+    rule(oci, { name: 'any', match: 'any/*image', to: 'ghcr.io' }),
+    rule(file, { name: 'other', to: 'https://cdn.example' }),
+  ];
+  test.each<[path: string, name: string | undefined, shown: RegExp]>([
+    ['/v2/acme/app/tags/list', 'acme', /^rewrite/],
+    ['/v2/any/app/tags/list', 'any', /^rewrite/],
+    ['/v2/none/app/tags/list', undefined, /^404/],
+    ['/v2/Acme/app/tags/list', undefined, /^404/],
+    ['/v3/', 'file', /^302/],
+  ])('%s follows %s', (path, name, shown) => {
+    expect(ruleFor(rules, `https://get.acme.example${path}`)).toBe(name);
+    expect(decideShown(rules, `https://get.acme.example${path}`)).toMatch(shown);
+  });
+
+  test('what nobody takes is refused in its form', () => {
+    const ruleSet = compileRules([rules[0]!, rule(npm, { host: 'get.acme.example', at: '/npm', match: '@acme/*', to: 'https://npm.example' })]);
+    const refused = (url: string) => refuseUnmatched(ruleSet, request(url));
+    expect(refused('https://get.acme.example/v2/x/manifests/1').body).toContain('NAME_UNKNOWN');
+    expect(refused('https://get.acme.example/npm/left')).toMatchObject({ status: 404, headers: { 'content-type': 'application/json' } });
+    expect(refused('https://get.acme.example/npm/a/b/c/d')).toMatchObject({ status: 404, headers: { 'content-type': 'text/plain; charset=utf-8' } });
+    expect(refused('https://other.test/x').body).toBe('No rule has this address.\n');
+  });
+});
+
+describe('requests for a whole mount', () => {
+  const ping = 'https://a.example/-/ping';
+  test('follow the rule without a pattern, whatever the order', () => {
+    const some = [rule(npm, { match: '@acme/*', to: 'https://acme.example' }), rule(npm, { name: 'rest', to: 'https://rest.example' })];
+    for (const order of [some, [...some].reverse()]) expect(ruleFor(order, ping)).toBe('rest');
+  });
+
+  test('follow the first rule when all have patterns', () => {
+    const some = ['@acme/*', '@other/*'].map((match) => rule(npm, { name: match, match, to: 'https://acme.example' }));
+    expect(ruleFor(some, ping)).toBe('@acme/*');
+  });
+
+  test('have no variables, so that those of a target are empty', () => {
+    const template = rule(npm, { match: '@acme/:constructor', to: 'https://acme.example/:constructor?x=:constructor' });
+    expect(decideShown([template], ping)).toBe('302 https://acme.example//-/ping?x=');
+  });
+});
+
+describe('for any request', () => {
+  const origins = ['https://cdn.example', 'http://localhost:5000', 'https://ghcr.io', 'https://npm.example', 'https://registry-1.docker.io'];
+  const ruleSet = compileRules([
+    rule(file, { match: '/dl?file=:f', to: `${origins[0]}/pub/:f` }),
+    rule(file, { match: '/dl?file=:f&v=:v', to: `${origins[0]}/pub/x-:v/:f?v=:f` }),
+    rule(file, { match: '/v:a-:b', to: `${origins[0]}/pub/:a{.:b}/` }),
+    rule(file, { match: '/acme*rest', to: `${origins[0]}/pub/*rest` }),
+    rule(file, { match: '/a*rest', to: `${origins[1]}/pub/` }),
+    rule(file, { match: '/*a/-/*b', to: `${origins[0]}/pub/:a?b=*b` }),
+    rule(file, { match: '/1.0*a', to: [`${origins[1]}/pub/.*a`] }),
+    rule(file, { host: '*.example', to: `${origins[1]}/pub` }),
+    rule(file, { to: origins[0] }),
+    rule(file, { at: '/x.tgz/', to: `${origins[1]}/pub` }),
+    rule(npm, { match: '@acme/*', to: `${origins[3]}/pub` }),
+    rule(npm, { match: '*a/*b', to: `${origins[3]}/pub/*a/*b` }),
+    rule(oci, { match: 'acme/*x', to: `${origins[2]}/pub/*x`, mode: 'redirect' }),
+    rule(oci, { to: 'docker.io', mode: 'redirect' }),
+  ]);
+  const host = fc.oneof(fc.constantFrom('get.acme.example', 'other.test', 'a.example:80', '[::1]', 'evil.example'), hostileText);
+  const method = fc.constantFrom('GET', 'GET', 'GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'OPTIONS');
+  const path = fc.oneof(
+    hostilePath,
+    fc.tuple(fc.constantFrom('/dl', '/v', '/acme', '/a', '/x.tgz', '/v2/acme', '/@acme'), hostilePath).map(([start, end]) => start + end.slice(1)),
+  );
+  const query = fc.oneof(
+    hostileQuery,
+    fc.constantFrom('file=..', 'file=.', 'file=%2E.', 'file=..\\..', 'file=../..&v=..', 'v=.&file=..%2f', 'file=x%5c..'),
+    hostileQuery.map((value) => `file=${value}`),
+    fc.tuple(hostileQuery, hostileQuery).map(([file, v]) => `v=${v.replaceAll('&', '')}&file=${file}`),
+    fc.constant(undefined),
+  );
+  const anyRequest: fc.Arbitrary<RequestDescriptor> = fc.record({ method, scheme: fc.constantFrom('http', 'https'), host, path, query });
+
+  test('the target is below an address that a rule names, and a URL parser leaves it there', () => {
+    let led = 0;
+    fc.assert(
+      fc.property(anyRequest, fc.constantFrom(0, 0, 0, 1), (each, attempt) => {
+        const { decision } = route(ruleSet, each, attempt);
+        const target = decision.type === 'redirect' ? decision.location : decision.type === 'proxy' ? decision.target : undefined;
+        if (target === undefined) return;
+        led++;
+        const url = new URL(target);
+        expect(origins).toContain(url.origin);
+        expect(target.startsWith(`${url.origin}/`)).toBe(true);
+        // What a URL parser encodes in a query is all that it changes.
+        const [pathname = '', ...rest] = target.slice(url.origin.length).split('?');
+        expect(url.pathname).toBe(pathname);
+        expect(url.search.slice(1)).toBe(rest.join('?').replace(/["<>']/g, (sign) => `%${sign.charCodeAt(0).toString(16).toUpperCase()}`));
+        expect(url.hash).toBe('');
+        expect(url.username + url.password).toBe('');
+        if (decision.type !== 'pass' && decision.protocol === 'file' && !/^rules\[8\]$/.test(decision.rule ?? '')) expect(url.pathname).toMatch(/^\/pub(?:\/|$)/);
+      }),
+      { numRuns: 10_000 },
+    );
+    expect(led).toBeGreaterThan(1000);
+  });
+
+  test('header fields are ASCII without line breaks', () => {
+    fc.assert(
+      fc.property(anyRequest, (each) => {
+        const decision = decide(ruleSet, each);
+        const values = decision.type === 'redirect' ? [decision.location] : decision.type === 'respond' ? Object.values(decision.headers) : [];
+        for (const value of values) expect(value).toMatch(/^[\x20-\x7e]*$/);
+      }),
+      { numRuns: 3000 },
+    );
+  });
+
+  test('nothing throws, whatever its fields are', () => {
+    fc.assert(
+      fc.property(
+        fc.record({ method: hostileText, scheme: fc.constantFrom('http', 'https'), host, path, query, origin: hostileText, base: hostileText, ip: hostileText }),
+        (each) => {
+          expect(['redirect', 'proxy', 'respond', 'pass']).toContain(decide(ruleSet, each).type);
+          refuseUnmatched(ruleSet, each);
+        },
+      ),
+      { numRuns: 3000 },
+    );
+  });
+
+  test('a template that is its own pattern gives back the path', () => {
+    let matched = 0;
+    fc.assert(
+      fc.property(pathPattern.filter(isCompilable), filling, (tokens, each) => {
+        const template = stringify(new TokenData([...tokens]));
+        const at = fill(tokens, each);
+        const bare = tokens.map((token) => (token.type === 'text' ? token.value : 'x')).join('');
+        fc.pre(at.startsWith('/') && !at.includes('^') && ![at, bare].some((path) => /\/\.{1,2}(?:\/|$)/.test(path)));
+        const decision = decide(compileRules([rule(file, { match: template, to: `https://cdn.example${template}` })]), request(`https://a.example${at}`));
+        const matches = matchElements(compileMatcher(tokens), 0, at, 0, at.length, []);
+        if (matches) matched++;
+        expect(show(decision)).toBe(matches ? `302 https://cdn.example${at}` : 'pass');
+      }),
+      { numRuns: 2000 },
+    );
+    expect(matched).toBeGreaterThan(300);
+  });
+});
+
+test('a protocol that throws nothing away is asked no more than it needs', () => {
+  // A protocol with the least that the interface demands: no rename, no purl, no locate.
+  const bare = { ...file, name: 'bare', general: false };
+  const { rename: _, purl: __, ...least } = bare;
+  const rules = [rule<FileResource>(least, { at: '/x', match: '/:a', to: 'https://cdn.example/base/' })];
+  expect(decideShown(rules, 'https://a.example/x/y?z=1')).toBe('302 https://cdn.example/base/y?z=1');
+});
