@@ -44,4 +44,5 @@ export type {
 } from './core/protocol.ts';
 export type { HeaderFields, RequestDescriptor } from './core/request.ts';
 export { type Rule, type RuleConfig, rule, type UpstreamConfig } from './core/rule.ts';
+export type { RuleSource } from './core/rule-source.ts';
 export type { Params } from './core/target.ts';

@@ -12,7 +12,6 @@ test('the core has a size budget', async () => {
 
 test.each([
   ['src/index.ts', 'neutral'],
-  ['src/adapters/fetch.ts', 'neutral'],
   ['src/adapters/fetch.ts', 'browser'],
 ] as const)(
   '%s on the %s platform pulls in nothing of Node, no zod, no YAML, no undici',

@@ -66,25 +66,30 @@ export function matchElements(
     return end <= to && input.startsWith(element, from) && matchElements(elements, index + 1, input, end, to, values);
   }
   const depth = values.length;
+  // An end that one choice has tried in vain, another need not try again.
+  let tried = from;
   for (const choice of element.choices) {
     const exact = 'exactly' in choice;
     if (exact && !input.startsWith(choice.exactly, from)) continue;
     const longest = exact ? from + choice.exactly.length : reach(input, from, to, choice.stops);
-    const shortest = exact ? longest : from + 1;
+    const shortest = exact ? longest : tried + 1;
     const next = elements[index + 1];
-    for (let end = seek(input, next, Math.min(longest, to), to); end >= shortest; end = seek(input, next, end - 1, to)) {
+    for (let end = Math.min(longest, to); end >= shortest; end--) {
+      if (!canFollow(next, input, end, to)) continue;
       values.push(input.slice(from, end));
       if (matchElements(elements, index + 1, input, end, to, values)) return true;
       values.length = depth;
     }
+    tried = Math.max(tried, longest);
   }
   return false;
 }
 
-/** Where, from `end` backwards, a capture may end so that what is next may follow. */
-function seek(input: string, next: Elements[number] | undefined, end: number, to: number): number {
-  if (typeof next === 'string') return input.lastIndexOf(next, end);
-  return end === to ? end : -1;
+/** Whether a capture may end at `end`, from what must be next: one character of a text, or the end. */
+function canFollow(next: Elements[number] | undefined, input: string, end: number, to: number): boolean {
+  if (typeof next !== 'string') return end === to;
+  const last = next.length - 1;
+  return input.charCodeAt(end + last) === next.charCodeAt(last);
 }
 
 /** How far a capture can go from `from` before one of the stops starts. */
@@ -112,8 +117,8 @@ function compileParam(
 function compileWildcard(wildcardInSegment: boolean, textBefore: string, textSinceWildcard: string): Capture {
   if (wildcardInSegment) return stopping(textBefore);
   if (textSinceWildcard === '') return stopping();
-  // Up to the first slash would be no more than up to the first such text, and be tried twice.
-  if (textSinceWildcard.includes(DELIMITER)) return stopping(textSinceWildcard);
+  // Up to the first slash is no further than up to the first such text.
+  if (textSinceWildcard.startsWith(DELIMITER)) return stopping(textSinceWildcard);
   return { choices: [{ stops: [textSinceWildcard] }, { stops: [DELIMITER] }] };
 }
 

@@ -6,6 +6,8 @@ import type { PatternToken } from './pattern.ts';
 interface Tail<T> {
   readonly elements: Elements;
   readonly key: string;
+  /** The text that it ends with, if any: most that do not match differ in it. */
+  readonly ending: string;
   readonly rank: readonly [leadingText: number, text: number];
   readonly leaves: T[];
 }
@@ -81,7 +83,9 @@ function insertTail<T>(node: Node<T>, segments: readonly Segment[]): T[] {
   if (known) return known.leaves;
   const [first] = elements;
   const text = elements.reduce((sum, element) => sum + (typeof element === 'string' ? element.length : 0), 0);
-  const tail: Tail<T> = { elements, key, rank: [typeof first === 'string' ? first.length : 0, text], leaves: [] };
+  const last = elements.at(-1);
+  const ending = typeof last === 'string' ? last : '';
+  const tail: Tail<T> = { elements, key, ending, rank: [typeof first === 'string' ? first.length : 0, text], leaves: [] };
   node.tails.push(tail);
   node.tails.sort((a, b) => b.rank[0] - a.rank[0] || b.rank[1] - a.rank[1] || (a.key < b.key ? -1 : 1));
   return tail.leaves;
@@ -137,6 +141,7 @@ function visitTails<T, R>(
 ): R | undefined {
   const depth = values.length;
   for (const tail of tails) {
+    if (!subject.endsWith(tail.ending)) continue;
     if (!matchElements(tail.elements, 0, subject, from, subject.length, values)) continue;
     const found = visitAll(tail.leaves, values, visit);
     if (found !== undefined) return found;

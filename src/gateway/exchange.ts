@@ -2,16 +2,12 @@ import type { CompiledUpstream } from '../core/compiled-rule.ts';
 import { credentialOf } from '../core/credential.ts';
 import type { ByteStream, Protocol } from '../core/protocol.ts';
 import { judge } from './address.ts';
-import { readText } from './streams.ts';
-import type { FetchToken, ProtectionSpace, TokenBroker } from './token-broker.ts';
+import type { ProtectionSpace, TokenBroker } from './token-broker.ts';
+import { createFetchToken } from './token-server.ts';
 import { type Transport, UpstreamError, type UpstreamRequest, type UpstreamResponse } from './transport.ts';
 
 /** The most redirects that are followed for one request. */
 const MAX_HOPS = 10;
-const TOKEN_TIMEOUT = 30_000;
-const MAX_TOKEN_ANSWER = 1_048_576;
-/** For a token server that does not say (distribution specification, "Token Response Fields"). */
-const DEFAULT_TOKEN_LIFE = 60;
 
 /** A request to carry out at an upstream, redirects and challenges included. */
 export interface Exchange {
@@ -68,11 +64,12 @@ export async function exchange(tools: ExchangeTools, request: Exchange): Promise
     const response = await send(tools, request, target, request.method);
     const location = isRedirect(response.status) ? response.headers.location : undefined;
     if (location === undefined) return { response: await resolveHead(tools, request, target, response, hop) };
-    if (!URL.canParse(location, url.href))
-      throw new UpstreamError(`${url.origin}: the redirect has no address.`, 502);
-    const next = new URL(location, url);
-    if (request.relays(next)) return { response, relayed: next };
+    const next = URL.canParse(location, url.href) ? new URL(location, url.href) : undefined;
+    if (next && request.relays(next)) return { response, relayed: next };
     response.discard();
+    if (!next) throw new UpstreamError(`${url.origin}: the redirect has no address.`, 502);
+    if (request.body)
+      throw new UpstreamError(`${url.origin} redirects a request whose body cannot be sent twice.`, 502);
     const verdict = judge(next, request.upstream);
     if (verdict === 'refused')
       throw new UpstreamError(`${url.origin} leads to ${next.origin}, which the rule does not allow.`, 502);
@@ -97,7 +94,7 @@ async function send(
 ): Promise<UpstreamResponse> {
   const { transport, broker } = tools;
   const space = spaceOf(request, target.origin);
-  const fetchToken = createFetchToken(transport, request.upstream, space);
+  const fetchToken = createFetchToken(transport, request.upstream, target.origin);
   const authorization = await broker.authorize(space, fetchToken);
   const response = await transport(toUpstreamRequest(request, target, method, authorization));
   const challenge = response.headers['www-authenticate'];
@@ -146,61 +143,6 @@ async function resolveHead(
 }
 
 async function* nothing(): ByteStream {}
-
-/** Asks the token server that an upstream named, if the upstream's rule lets it lead there. */
-function createFetchToken(
-  transport: Transport,
-  upstream: CompiledUpstream,
-  space: ProtectionSpace,
-): FetchToken {
-  return async (url, authorization) => {
-    const leader =
-      space.origin === upstream.origin ? upstream : { origin: space.origin, allow: upstream.allow };
-    const verdict = judge(url, leader);
-    if (verdict === 'refused')
-      throw new UpstreamError(
-        `${space.origin} names the token server ${url.origin}, which the rule does not allow.`,
-        502,
-      );
-    const response = await transport({
-      method: 'GET',
-      origin: url.origin,
-      path: url.pathname + url.search,
-      headers: {
-        accept: 'application/json',
-        'accept-encoding': 'identity',
-        'user-agent': 'turnout',
-        ...(authorization && { authorization }),
-      },
-      signal: AbortSignal.timeout(TOKEN_TIMEOUT),
-      guarded: verdict === 'guarded',
-    });
-    if (response.status !== 200) {
-      response.discard();
-      // A refusal is the upstream's word to the client; anything else is a token server out of order.
-      if (response.status < 500 && response.status !== 429) return undefined;
-      throw new UpstreamError(`${url.origin}: the token server answers ${response.status}.`, 502);
-    }
-    return readToken(await readText(response.body, MAX_TOKEN_ANSWER), url.origin);
-  };
-}
-
-function readToken(text: string, origin: string): { token: string; expiresIn: number } {
-  try {
-    const {
-      token,
-      access_token: accessToken,
-      expires_in: expiresIn,
-    } = JSON.parse(text) as Record<string, unknown>;
-    const value = typeof token === 'string' && token !== '' ? token : accessToken;
-    if (typeof value === 'string' && /^[\x21-\x7e]+$/.test(value)) {
-      return { token: value, expiresIn: typeof expiresIn === 'number' ? expiresIn : DEFAULT_TOKEN_LIFE };
-    }
-  } catch {
-    // What is no JSON has no token either.
-  }
-  throw new UpstreamError(`${origin}: the token server's answer has no token.`, 502);
-}
 
 function isRedirect(status: number): boolean {
   return status === 301 || status === 302 || status === 303 || status === 307 || status === 308;

@@ -2,6 +2,7 @@ import type { ByteStream } from '../core/protocol.ts';
 import { toReadableStream } from './streams.ts';
 import {
   DEFAULT_TIMEOUTS,
+  sendAgain,
   type Timeouts,
   type Transport,
   UpstreamError,
@@ -17,25 +18,30 @@ import {
 export function createFetchTransport(timeouts: Timeouts = {}, fetcher: typeof fetch = fetch): Transport {
   const limits = { ...DEFAULT_TIMEOUTS, ...timeouts };
 
-  return async ({ method, origin, path, headers, body, signal }) => {
+  return async (request) => {
+    const { method, origin, path, headers, body, signal } = request;
     const abort = new AbortController();
     const onAbort = () => abort.abort(signal.reason);
     if (signal.aborted) onAbort();
     signal.addEventListener('abort', onAbort, { once: true });
+    const release = () => signal.removeEventListener('abort', onAbort);
     const timer = setTimeout(
       () => abort.abort(new UpstreamError(`${origin}: no answer in time`, 504)),
       limits.connect + limits.headers,
     );
     try {
-      const response = await fetcher(origin + path, {
-        method,
-        headers,
-        redirect: 'manual',
-        signal: abort.signal,
-        ...(body && { body: toReadableStream(body), duplex: 'half' }),
-      });
-      return toResponse(response, abort, limits.body);
+      const response = await sendAgain(request, () =>
+        fetcher(origin + path, {
+          method,
+          headers: { ...headers, 'accept-encoding': acceptEncoding(headers) },
+          redirect: 'manual',
+          signal: abort.signal,
+          ...(body && { body: toReadableStream(body), duplex: 'half' }),
+        }),
+      );
+      return toResponse(response, abort, limits.body, release);
     } catch (error) {
+      release();
       if (signal.aborted) throw error;
       if (abort.signal.aborted) throw abort.signal.reason;
       throw new UpstreamError(`${origin}: ${describe(error)}`, 502, { cause: error });
@@ -45,19 +51,36 @@ export function createFetchTransport(timeouts: Timeouts = {}, fetcher: typeof fe
   };
 }
 
-function toResponse(response: Response, abort: AbortController, idle: number): UpstreamResponse {
+/** What `fetch` decodes everywhere. */
+const DECODED = new Set(['gzip', 'x-gzip', 'deflate', 'br']);
+
+/** A body arrives decoded, which is of use for a whole document alone; what is decoded of a part is no part any more. */
+function acceptEncoding(headers: Readonly<Record<string, string>>): string {
+  return headers['accept-encoding'] === 'gzip' && headers.range === undefined ? 'gzip' : 'identity';
+}
+
+/** `release` is called when the answer is done with: a signal may outlive many answers. */
+function toResponse(
+  response: Response,
+  abort: AbortController,
+  idle: number,
+  release: () => void,
+): UpstreamResponse {
   const headers: Record<string, string> = Object.fromEntries(response.headers);
-  // `fetch` has decoded the body by now, so these are no longer true.
-  if (headers['content-encoding'] !== undefined) {
+  const codings = headers['content-encoding']?.toLowerCase().split(',');
+  if (codings?.every((coding) => DECODED.has(coding.trim()))) {
     delete headers['content-encoding'];
     delete headers['content-length'];
   }
+  const { body } = response;
+  if (!body) release();
   return {
     status: response.status,
     headers,
-    body: response.body ? limitIdle(response.body, abort, idle) : empty(),
+    body: body ? limitIdle(body, abort, idle, release) : empty(),
     discard() {
-      response.body?.cancel().catch(() => {});
+      release();
+      body?.cancel().catch(() => {});
     },
   };
 }
@@ -67,6 +90,7 @@ async function* limitIdle(
   body: ReadableStream<Uint8Array>,
   abort: AbortController,
   idle: number,
+  release: () => void,
 ): ByteStream {
   const reader = body.getReader();
   try {
@@ -80,6 +104,7 @@ async function* limitIdle(
       yield value;
     }
   } finally {
+    release();
     reader.cancel().catch(() => {});
   }
 }

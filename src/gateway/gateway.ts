@@ -146,11 +146,17 @@ function toExchange(
     relays(location) {
       // A HEAD is resolved here: an address that is signed for GET refuses it.
       if (decision.delivery !== 'relay' || descriptor.method === 'HEAD') return false;
+      if (!isDownloadable(location)) return false;
       if (descriptor.scheme === 'https' && location.protocol === 'http:' && !rule.downgrade) return false;
       // What is of the same protocol again wants an authorization that only we have.
       return !(protocol.exclusive && protocol.parse({ method: 'GET', path: location.pathname }));
     },
   };
+}
+
+/** Tells whether clients download from an address; some would show a name and a password in it to its host. */
+function isDownloadable({ protocol, username, password }: URL): boolean {
+  return (protocol === 'https:' || protocol === 'http:') && username === '' && password === '';
 }
 
 const REASONS: Readonly<Record<number, string>> = {

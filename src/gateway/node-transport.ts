@@ -5,6 +5,7 @@ import { Agent, errors } from 'undici';
 import { isPublicAddress } from './address.ts';
 import {
   DEFAULT_TIMEOUTS,
+  sendAgain,
   type Timeouts,
   type Transport,
   UpstreamError,
@@ -21,16 +22,20 @@ export function createNodeTransport(timeouts: Timeouts = {}): Transport {
   const open = new Agent({ ...options, connect: { timeout: connect } });
   const guarded = new Agent({ ...options, connect: { timeout: connect, lookup: lookupPublic } });
 
-  return async ({ method, origin, path, headers, body, signal, guarded: guard }) => {
+  return async (request) => {
+    const { method, origin, path, headers, body, signal } = request;
+    const agent = request.guarded ? guarded : open;
     try {
-      const response = await (guard ? guarded : open).request({
-        method,
-        origin,
-        path,
-        headers: { ...headers },
-        body: body ? Readable.from(body, { objectMode: false }) : null,
-        signal,
-      });
+      const response = await sendAgain(request, () =>
+        agent.request({
+          method,
+          origin,
+          path,
+          headers: { ...headers },
+          body: body ? Readable.from(body, { objectMode: false }) : null,
+          signal,
+        }),
+      );
       return toResponse(response);
     } catch (error) {
       if (signal.aborted) throw error;

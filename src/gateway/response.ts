@@ -60,7 +60,11 @@ export function toClientResponse(
   return { status: response.status, headers: message.headers, body: '' };
 }
 
-function applyRewrite(rewrite: Rewrite, response: UpstreamResponse, headers: Readonly<Record<string, string>>): Message {
+function applyRewrite(
+  rewrite: Rewrite,
+  response: UpstreamResponse,
+  headers: Readonly<Record<string, string>>,
+): Message {
   try {
     return rewrite.apply(response.status, { headers, body: response.body });
   } catch (error) {

@@ -87,7 +87,9 @@ function decode(body: Message['body'], encoding: string | undefined): Message['b
 /** RFC 9110 §12.5.3: `*` speaks of the codings that are not named. */
 function acceptsGzip(field = ''): boolean {
   const entries = field.toLowerCase().split(',');
-  const entry = entries.find((text) => /^\s*gzip\s*(?:;|$)/.test(text)) ?? entries.find((text) => /^\s*\*\s*(?:;|$)/.test(text));
+  const entry =
+    entries.find((text) => /^\s*gzip\s*(?:;|$)/.test(text)) ??
+    entries.find((text) => /^\s*\*\s*(?:;|$)/.test(text));
   return entry !== undefined && !/;\s*q=0(?:\.0*)?\s*$/.test(entry);
 }
 

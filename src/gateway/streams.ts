@@ -23,7 +23,10 @@ export function toReadableStream(body: ByteStream): ReadableStream<Uint8Array> {
  * Compresses or decompresses a body as it streams. Pieces go in only while the reader waits: the coders of Node queue
  * thousands of them, whatever their size.
  */
-export async function* transform(body: ByteStream, coder: CompressionStream | DecompressionStream): AsyncGenerator<Uint8Array> {
+export async function* transform(
+  body: ByteStream,
+  coder: CompressionStream | DecompressionStream,
+): AsyncGenerator<Uint8Array> {
   const { readable, writable } = coder as unknown as TransformStream<Uint8Array, Uint8Array>;
   const [reader, writer] = [readable.getReader(), writable.getWriter()];
   let open = () => {};

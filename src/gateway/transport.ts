@@ -64,3 +64,26 @@ export class UpstreamError extends Error {
     this.status = status;
   }
 }
+
+/**
+ * Sends once more what may be sent twice, when the connection ended before anything of an answer came: upstreams close
+ * kept connections just as they are used again.
+ */
+export async function sendAgain<T>({ method, body }: UpstreamRequest, send: () => Promise<T>): Promise<T> {
+  try {
+    return await send();
+  } catch (error) {
+    if (body || (method !== 'GET' && method !== 'HEAD') || !isDropped(error)) throw error;
+    return send();
+  }
+}
+
+function isDropped(error: unknown): boolean {
+  const { code, cause } = error as { readonly code?: string; readonly cause?: unknown };
+  return (
+    code === 'UND_ERR_SOCKET' ||
+    code === 'ECONNRESET' ||
+    code === 'EPIPE' ||
+    (cause instanceof Error && isDropped(cause))
+  );
+}

@@ -2,7 +2,7 @@ import type { IssueCode } from '../core/errors.ts';
 import { MAX_DEPTH, type Mistake } from './mistake.ts';
 import { isMapping, type Path } from './rule-file.ts';
 
-/** Names and values, as `process.env` has them. */
+/** Names and values, as the environment of a process has them. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Text of a rule file that stands for something else. */

@@ -4,6 +4,8 @@
  * @see https://yaml.org/spec/1.2.2/
  * @module
  */
+export { formatIssue, isRuleError, type Position, RuleError, type RuleIssue } from '../core/errors.ts';
+export type { RuleSource } from '../core/rule-source.ts';
 export type { Environment } from './expand.ts';
 export { type LoadOptions, loadRules, type RuleFileSource } from './file.ts';
 export { type ParseOptions, parseRules } from './parse.ts';

@@ -1,3 +1,5 @@
+import { expect } from 'vitest';
+
 import type { Cleanup } from './lab/cleanup.ts';
 import { createTemporaryFolder } from './lab/temporary-folder.ts';
 import { openContainerd } from './programs/containerd.ts';
@@ -6,7 +8,7 @@ import type { OciClient } from './programs/oci-client.ts';
 import { openPodman } from './programs/podman.ts';
 import { openSkopeo, type Skopeo } from './programs/skopeo.ts';
 import { type BlobStore, startBlobStore } from './upstreams/blob-store.ts';
-import { type ImageWorkshop, openImageWorkshop } from './upstreams/image.ts';
+import { type Image, type ImageWorkshop, openImageWorkshop } from './upstreams/image.ts';
 import { createImageStore, type ImageStore } from './upstreams/image-store.ts';
 
 /** The names of the clients, to make tests of before there are clients. */
@@ -46,4 +48,11 @@ export async function openOciLab(cleanup: Cleanup): Promise<OciLab> {
     clients: { skopeo, podman, docker, ctr },
     createStore: () => cleanup.use(createImageStore(folder)),
   };
+}
+
+/** Pulls an image, which has to arrive, and as it was pushed. */
+export async function pullImage(client: OciClient, reference: string, image: Image): Promise<void> {
+  const { ok, output, digests } = await client.pull(reference);
+  expect(ok, `${client.name}: ${output}`).toBe(true);
+  expect(digests, client.name).toContain(image.digest);
 }

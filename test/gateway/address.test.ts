@@ -51,7 +51,10 @@ describe('judge', () => {
   const plain = { origin: 'http://downloads.acme.dev', allow: [] };
   const loopback = { origin: 'http://127.0.0.1:5000', allow: [] };
   const inside = { origin: 'https://registry.internal', allow: [] };
-  const allowing = { origin: 'https://ghcr.io', allow: ['blobs.internal:9000', '10.0.0.7', 'cdn.plain.example'] };
+  const allowing = {
+    origin: 'https://ghcr.io',
+    allow: ['blobs.internal:9000', '10.0.0.7', 'cdn.plain.example'],
+  };
 
   test.each([
     // From a public upstream over https.

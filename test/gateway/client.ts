@@ -30,7 +30,11 @@ export async function ask(origin: string, path: string, asked: Asked = {}): Prom
 }
 
 /** Sends a request, and gives the answer when its head has come. */
-export async function open(origin: string, path: string, { method = 'GET', headers, body }: Asked = {}): Promise<IncomingMessage> {
+export async function open(
+  origin: string,
+  path: string,
+  { method = 'GET', headers, body }: Asked = {},
+): Promise<IncomingMessage> {
   const { hostname, port } = new URL(origin);
   const sent = request({ hostname, port, path, method, headers, agent: false });
   sent.end(body);

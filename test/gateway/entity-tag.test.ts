@@ -4,11 +4,14 @@ import { createEntityTags } from '../../src/gateway/entity-tag.ts';
 
 const tags = createEntityTags('https://npm.acme.dev https://npm.example');
 
-test.each([['"abc"'], ['W/"abc"'], ['""'], ['"s"'], ['"a!#~/+="']])('the tag %s comes back as it was', (tag) => {
-  const shown = tags.toClient(tag) ?? '';
-  expect(shown).toMatch(/^W\/"[\x21\x23-\x7e]*"$/);
-  expect(tags.toUpstream(shown)).toBe(tag);
-});
+test.each([['"abc"'], ['W/"abc"'], ['""'], ['"s"'], ['"a!#~/+="']])(
+  'the tag %s comes back as it was',
+  (tag) => {
+    const shown = tags.toClient(tag) ?? '';
+    expect(shown).toMatch(/^W\/"[\x21\x23-\x7e]*"$/);
+    expect(tags.toUpstream(shown)).toBe(tag);
+  },
+);
 
 test('strong and weak tags of one name stay apart', () => {
   expect(tags.toClient('"abc"')).not.toBe(tags.toClient('W/"abc"'));
@@ -29,6 +32,9 @@ test('of a list, the tags of this rewriting go to the upstream', () => {
   expect(tags.toUpstream(`"foreign", ${first} , W/"foreign",${second}`)).toBe('"a,b", W/"c"');
 });
 
-test.each([['*'], ['"foreign"'], ['W/"foreign", "x"'], ['garbage'], ['']])('nothing of %j goes to the upstream', (field) => {
-  expect(tags.toUpstream(field)).toBeUndefined();
-});
+test.each([['*'], ['"foreign"'], ['W/"foreign", "x"'], ['garbage'], ['']])(
+  'nothing of %j goes to the upstream',
+  (field) => {
+    expect(tags.toUpstream(field)).toBeUndefined();
+  },
+);

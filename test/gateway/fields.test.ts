@@ -45,7 +45,9 @@ describe('the fields of a request', () => {
     ['range among others', 'accept,range ,  te'],
     ['in two fields', ['close', 'RANGE']],
   ])('lose what Connection names: %s', (_, connection) => {
-    expect(selectRequestFields({ connection, range: 'bytes=0-1', 'user-agent': 'x' })).toEqual({ 'user-agent': 'x' });
+    expect(selectRequestFields({ connection, range: 'bytes=0-1', 'user-agent': 'x' })).toEqual({
+      'user-agent': 'x',
+    });
   });
 
   test('of one name are joined', () => {
@@ -94,7 +96,9 @@ describe('the fields of an answer', () => {
   });
 
   test('with bytes that runtimes spell differently are left out', () => {
-    expect(selectResponseFields({ 'x-a': 'caf\u00e9', 'x-b': 'a\u0000b', 'x-c': 'tab\tand space' })).toEqual({ 'x-c': 'tab\tand space' });
+    expect(selectResponseFields({ 'x-a': 'caf\u00e9', 'x-b': 'a\u0000b', 'x-c': 'tab\tand space' })).toEqual({
+      'x-c': 'tab\tand space',
+    });
   });
 });
 

@@ -18,7 +18,12 @@ describe.each(transports)('a redirect of an upstream, over %s', (_, createTransp
   async function startRedirecting(location: string | ((origin: string) => string), status = 307) {
     const registry = await startUpstream((request, response) => {
       if (request.url !== blobPath) response.end('the blob');
-      else response.writeHead(status, { location: typeof location === 'string' ? location : location(`http://${request.headers.host}`) }).end();
+      else
+        response
+          .writeHead(status, {
+            location: typeof location === 'string' ? location : location(`http://${request.headers.host}`),
+          })
+          .end();
     });
     const gateway = await serve([rule(oci, { to: registry.origin })], { transport: createTransport() });
     return { registry, gateway };
@@ -63,7 +68,9 @@ describe.each(transports)('a redirect of an upstream, over %s', (_, createTransp
 
   test('that has a length and no body is not waited for', async () => {
     const registry = await startRawUpstream((socket) => {
-      socket.write(`HTTP/1.1 307 Temporary Redirect\r\nLocation: https://cdn.example/b\r\nContent-Length: 157\r\n\r\n`);
+      socket.write(
+        `HTTP/1.1 307 Temporary Redirect\r\nLocation: https://cdn.example/b\r\nContent-Length: 157\r\n\r\n`,
+      );
     });
     const gateway = await serve([rule(oci, { to: registry.origin })], { transport: createTransport() });
     const started = performance.now();
@@ -97,21 +104,29 @@ describe.each(transports)('redirects that are followed, over %s', (_, createTran
       if (request.url === '/a') response.writeHead(302, { location: '/b' }).end();
       else response.writeHead(302, { location: `${last.origin}/c` }).end();
     });
-    const gateway = await serve([rule(file, { to: first.origin, ...streamed })], { transport: createTransport() });
+    const gateway = await serve([rule(file, { to: first.origin, ...streamed })], {
+      transport: createTransport(),
+    });
     const headers = { authorization: 'Bearer of-the-client', range: 'bytes=0-3', 'user-agent': 'curl/8' };
     expect(await ask(gateway.origin, '/a', { headers })).toMatchObject({ status: 200, body: 'bytes' });
-    expect(first.requests.map(({ headers: { authorization } }) => authorization)).toEqual(Array(2).fill(`Basic ${btoa('acme:secret')}`));
+    expect(first.requests.map(({ headers: { authorization } }) => authorization)).toEqual(
+      Array(2).fill(`Basic ${btoa('acme:secret')}`),
+    );
     expect(last.requests[0]?.headers).toMatchObject({ range: 'bytes=0-3', 'user-agent': 'curl/8' });
     expect(last.requests[0]?.headers).not.toHaveProperty('authorization');
   });
 
   test('lose it on another port of the same host too, and have it back at home', async () => {
-    const away = await startUpstream((_, response) => void response.writeHead(302, { location: `${home.origin}/c` }).end());
+    const away = await startUpstream(
+      (_, response) => void response.writeHead(302, { location: `${home.origin}/c` }).end(),
+    );
     const home = await startUpstream((request, response) => {
       if (request.url === '/c') response.end('bytes');
       else response.writeHead(302, { location: `${away.origin}/b` }).end();
     });
-    const gateway = await serve([rule(file, { to: home.origin, ...streamed })], { transport: createTransport() });
+    const gateway = await serve([rule(file, { to: home.origin, ...streamed })], {
+      transport: createTransport(),
+    });
     expect(await ask(gateway.origin, '/a')).toMatchObject({ body: 'bytes' });
     expect(away.requests[0]?.headers).not.toHaveProperty('authorization');
     expect(home.requests[1]?.headers).toHaveProperty('authorization');
@@ -125,7 +140,9 @@ describe.each(transports)('redirects that are followed, over %s', (_, createTran
       if (count > hops) response.end('there');
       else response.writeHead(302, { location: `/${count}` }).end('on');
     });
-    const gateway = await serve([rule(file, { to: upstream.origin, mode: 'proxy' })], { transport: createTransport() });
+    const gateway = await serve([rule(file, { to: upstream.origin, mode: 'proxy' })], {
+      transport: createTransport(),
+    });
     expect(await ask(gateway.origin, '/a')).toMatchObject({ status });
     expect(upstream.requests).toHaveLength(11);
   });
@@ -138,15 +155,24 @@ describe.each(transports)('redirects that are followed, over %s', (_, createTran
     ['another scheme', (port: number) => `ftp://127.0.0.3:${port}/`],
   ])('to %s are refused, and nobody connects there', async (_, address) => {
     const forbidden = await startUpstream((_, response) => void response.end('secret'), '0.0.0.0');
-    const upstream = await startUpstream((_, response) => void response.writeHead(302, { location: address(forbidden.port) }).end());
-    const gateway = await serve([rule(file, { to: upstream.origin, mode: 'proxy' })], { transport: createTransport() });
-    expect(await ask(gateway.origin, '/a')).toMatchObject({ status: 502, body: 'The upstream gives no usable answer.\n' });
+    const upstream = await startUpstream(
+      (_, response) => void response.writeHead(302, { location: address(forbidden.port) }).end(),
+    );
+    const gateway = await serve([rule(file, { to: upstream.origin, mode: 'proxy' })], {
+      transport: createTransport(),
+    });
+    expect(await ask(gateway.origin, '/a')).toMatchObject({
+      status: 502,
+      body: 'The upstream gives no usable answer.\n',
+    });
     expect(forbidden.connections).toBe(0);
   });
 
   test('to a host that the rule allows are no longer refused', async () => {
     const allowed = await startUpstream((_, response) => void response.end('bytes'), '0.0.0.0');
-    const upstream = await startUpstream((_, response) => void response.writeHead(302, { location: `http://0.0.0.0:${allowed.port}/` }).end());
+    const upstream = await startUpstream(
+      (_, response) => void response.writeHead(302, { location: `http://0.0.0.0:${allowed.port}/` }).end(),
+    );
     const to = { url: upstream.origin, allow: [`0.0.0.0:${allowed.port}`] };
     const gateway = await serve([rule(file, { to, mode: 'proxy' })], { transport: createTransport() });
     expect(await ask(gateway.origin, '/a')).toMatchObject({ status: 200, body: 'bytes' });
@@ -156,9 +182,13 @@ describe.each(transports)('redirects that are followed, over %s', (_, createTran
     const upstream = await startUpstream((request, response) => {
       request.resume().on('end', () => void response.writeHead(307, { location: '/again' }).end());
     });
-    const gateway = await serve([rule(npm, { to: upstream.origin, mode: 'proxy' })], { transport: createTransport() });
+    const gateway = await serve([rule(npm, { to: upstream.origin, mode: 'proxy' })], {
+      transport: createTransport(),
+    });
     const asked = { method: 'POST', body: '{"a":1}' };
-    expect(await ask(gateway.origin, '/-/npm/v1/security/advisories/bulk', asked)).toMatchObject({ status: 502 });
+    expect(await ask(gateway.origin, '/-/npm/v1/security/advisories/bulk', asked)).toMatchObject({
+      status: 502,
+    });
     expect(upstream.requests).toHaveLength(1);
   });
 });

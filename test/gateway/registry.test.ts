@@ -40,12 +40,17 @@ describe.each(served)('over %s', (_, createTransport, [name, manners, auth]) => 
     const headers = { authorization: 'Bearer of-the-client', cookie: 'a=b', accept: 'application/json' };
     const first = await ask(gateway.origin, manifestPath, { headers });
     expect(first).toMatchObject({ status: 200, body: manifest, complete: true });
-    expect(first.headers).toMatchObject({ 'content-length': `${manifest.length}`, 'docker-content-digest': digest });
+    expect(first.headers).toMatchObject({
+      'content-length': `${manifest.length}`,
+      'docker-content-digest': digest,
+    });
     expect(first.headers).not.toHaveProperty('www-authenticate');
 
     const again = await ask(gateway.origin, manifestPath, { headers });
     expect(again.body).toBe(manifest);
-    expect(registry.requests.filter(({ headers: { authorization } }) => authorization === 'Bearer of-the-client')).toEqual([]);
+    expect(
+      registry.requests.filter(({ headers: { authorization } }) => authorization === 'Bearer of-the-client'),
+    ).toEqual([]);
     expect(registry.requests.every(({ headers: { cookie } }) => cookie === undefined)).toBe(true);
     // One token and one challenge for both.
     expect(tokens.requests).toHaveLength(manners.tokens ? 1 : 0);
@@ -117,7 +122,10 @@ describe.each(transports)('tokens over %s', (_, createTransport) => {
   });
 
   test('a wrong credential gives the registry’s own refusal, and no challenge that the client could not meet', async () => {
-    const { gateway } = await start({ tokens: 'strict', credential }, { username: 'acme', password: 'wrong' });
+    const { gateway } = await start(
+      { tokens: 'strict', credential },
+      { username: 'acme', password: 'wrong' },
+    );
     const { status, headers, body } = await ask(gateway.origin, manifestPath);
     expect({ status, body }).toEqual({ status: 401, body: '{"errors":[{"code":"UNAUTHORIZED"}]}' });
     expect(headers).not.toHaveProperty('www-authenticate');

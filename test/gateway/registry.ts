@@ -25,7 +25,7 @@ export interface Registry {
 export const manifest = '{"schemaVersion":2, "layers":[] }';
 
 /** The digest of the registry's one blob. */
-export const digest = `sha256:${'ab'.repeat(32)}`;
+export const digest: string = `sha256:${'ab'.repeat(32)}`;
 
 const scope = 'repository:acme-inc/app:pull';
 
@@ -51,9 +51,13 @@ export async function startRegistry(manners: RegistryManners = {}): Promise<Regi
 
   const blobs = await startUpstream((request, response) => {
     // As object stores do with a signed address.
-    if (request.headers.authorization !== undefined) response.writeHead(400).end('Only one auth mechanism allowed');
+    if (request.headers.authorization !== undefined)
+      response.writeHead(400).end('Only one auth mechanism allowed');
     else if (request.method === 'HEAD') response.writeHead(403).end();
-    else response.writeHead(200, { 'content-type': 'application/octet-stream', etag: '"blob"' }).end('blob bytes');
+    else
+      response
+        .writeHead(200, { 'content-type': 'application/octet-stream', etag: '"blob"' })
+        .end('blob bytes');
   }, '127.0.0.3');
 
   function refuses(request: IncomingMessage): string | undefined {
@@ -88,14 +92,22 @@ function content({ url = '' }: IncomingMessage, response: ServerResponse, blobs:
   const prefix = '/v2/acme-inc/app';
   if (url === `${prefix}/manifests/1.0`) {
     const type = 'application/vnd.oci.image.manifest.v1+json';
-    response.writeHead(200, { 'content-type': type, 'content-length': manifest.length, 'docker-content-digest': digest });
+    response.writeHead(200, {
+      'content-type': type,
+      'content-length': manifest.length,
+      'docker-content-digest': digest,
+    });
     response.end(manifest);
   } else if (url === `${prefix}/blobs/${digest}`) {
     response.writeHead(307, { location: `${blobs}/bucket/ab?X-Signature=a%2Fb+c%7e` }).end();
   } else if (url.startsWith(`${prefix}/tags/list`)) {
     const link = `<${prefix}/tags/list?n=1&last=1.0>; rel="next"`;
-    response.writeHead(200, { 'content-type': 'application/json', link }).end('{"name":"acme-inc/app","tags":["1.0"]}');
+    response
+      .writeHead(200, { 'content-type': 'application/json', link })
+      .end('{"name":"acme-inc/app","tags":["1.0"]}');
   } else {
-    response.writeHead(404, { 'content-type': 'application/json' }).end('{"errors":[{"code":"MANIFEST_UNKNOWN"}]}');
+    response
+      .writeHead(404, { 'content-type': 'application/json' })
+      .end('{"errors":[{"code":"MANIFEST_UNKNOWN"}]}');
   }
 }

@@ -36,7 +36,11 @@ describe('a redirect that is handed on', () => {
     ['a path', '/artifacts-downloads/x?y=1', 'https://registry.example/artifacts-downloads/x?y=1'],
     ['a relative path', 'x', 'https://registry.example/v2/a/blobs/x'],
     ['an address without a scheme', '//cdn.example/x', 'https://cdn.example/x'],
-    ['an address with bytes that are no field value', 'https://cdn.example/\u00e9', 'https://cdn.example/%C3%A9'],
+    [
+      'an address with bytes that are no field value',
+      'https://cdn.example/\u00e9',
+      'https://cdn.example/%C3%A9',
+    ],
   ])('makes %s absolute', (_, location, expected) => {
     expect(relay(307, location).headers.location).toBe(expected);
   });
@@ -54,7 +58,11 @@ describe('a redirect that is handed on', () => {
 
 describe('an answer of an upstream', () => {
   test('goes on with its bytes', () => {
-    const response = answer(206, { 'content-range': 'bytes 0-4/9', 'content-length': '5', connection: 'close' });
+    const response = answer(206, {
+      'content-range': 'bytes 0-4/9',
+      'content-length': '5',
+      connection: 'close',
+    });
     const result = toClientResponse({ response }, 'GET', undefined);
     expect(result).toEqual({
       status: 206,

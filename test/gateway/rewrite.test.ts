@@ -25,7 +25,10 @@ async function* pieces(bytes: Uint8Array, size = 7): ByteStream {
   for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);
 }
 
-const message = (headers: Readonly<Record<string, string>>, body: string | Uint8Array = document): Message => ({
+const message = (
+  headers: Readonly<Record<string, string>>,
+  body: string | Uint8Array = document,
+): Message => ({
   headers,
   body: pieces(Buffer.from(body)),
 });
@@ -37,11 +40,18 @@ async function read(body: ByteStream): Promise<Buffer> {
 }
 
 /** The tag under which a client knows an upstream's. */
-const shown = (tag: string, change?: Partial<RuleContext>) => prepare({}, change).apply(304, message({ etag: tag })).headers.etag ?? '';
+const shown = (tag: string, change?: Partial<RuleContext>) =>
+  prepare({}, change).apply(304, message({ etag: tag })).headers.etag ?? '';
 
 describe('what the upstream is asked', () => {
   test('is a whole document, compressed', () => {
-    const { headers } = prepare({ accept: 'a/b', range: 'bytes=0-1', 'if-range': '"a"', 'if-match': '"a"', 'if-unmodified-since': 'x' });
+    const { headers } = prepare({
+      accept: 'a/b',
+      range: 'bytes=0-1',
+      'if-range': '"a"',
+      'if-match': '"a"',
+      'if-unmodified-since': 'x',
+    });
     expect(headers).toEqual({ accept: 'a/b', 'accept-encoding': 'gzip' });
   });
 
@@ -53,8 +63,16 @@ describe('what the upstream is asked', () => {
     ['its own of several tags', `"x", ${shown('"a"')}, ${shown('"b"')}`, '"a", "b"'],
     ['nothing for a tag of its own that no client has seen', '"a"', undefined],
     ['nothing for any tag', '*', undefined],
-    ['nothing for a tag of another public address', shown('"a"', { publicUrl: 'https://other.acme.dev' }), undefined],
-    ['nothing for a tag of another upstream', shown('"a"', { upstream: { ...upstream, origin: 'https://other.example' } }), undefined],
+    [
+      'nothing for a tag of another public address',
+      shown('"a"', { publicUrl: 'https://other.acme.dev' }),
+      undefined,
+    ],
+    [
+      'nothing for a tag of another upstream',
+      shown('"a"', { upstream: { ...upstream, origin: 'https://other.example' } }),
+      undefined,
+    ],
   ])('is %s', (_, field, expected) => {
     const { headers } = prepare({ 'if-none-match': field, 'if-modified-since': date });
     expect(headers['if-none-match']).toBe(expected);
@@ -104,10 +122,13 @@ describe('the document', () => {
     expect((expected ? gunzipSync(received) : received).toString()).toBe(rewritten);
   });
 
-  test.each(['br', 'zstd', 'gzip, gzip', 'nonsense'])('with %s, which was not asked for, is refused', (coding) => {
-    const apply = () => prepare().apply(200, encoded(brotliCompressSync(bytes), coding));
-    expect(apply).toThrow(expect.objectContaining({ name: 'UpstreamError', status: 502 }));
-  });
+  test.each(['br', 'zstd', 'gzip, gzip', 'nonsense'])(
+    'with %s, which was not asked for, is refused',
+    (coding) => {
+      const apply = () => prepare().apply(200, encoded(brotliCompressSync(bytes), coding));
+      expect(apply).toThrow(expect.objectContaining({ name: 'UpstreamError', status: 502 }));
+    },
+  );
 
   test.each([
     ['is no gzip', Buffer.from('not gzip at all')],
@@ -171,7 +192,14 @@ describe('the document', () => {
 
 describe('the fields', () => {
   test('that speak of the upstream’s bytes are left out', () => {
-    const bytes = ['accept-ranges', 'content-length', 'content-md5', 'content-digest', 'digest', 'repr-digest'];
+    const bytes = [
+      'accept-ranges',
+      'content-length',
+      'content-md5',
+      'content-digest',
+      'digest',
+      'repr-digest',
+    ];
     const from = Object.fromEntries(bytes.map((name) => [name, '1']));
     expect(prepare().apply(200, message({ ...from, 'last-modified': 'x' })).headers).toEqual({
       'last-modified': 'x',

@@ -11,7 +11,10 @@ import { createNodeTransport } from '../../src/gateway/node-transport.ts';
 import type { Timeouts, Transport } from '../../src/gateway/transport.ts';
 
 /** Both transports. */
-export const transports: readonly (readonly [name: 'node' | 'fetch', create: (timeouts?: Timeouts) => Transport])[] = [
+export const transports: readonly (readonly [
+  name: 'node' | 'fetch',
+  create: (timeouts?: Timeouts) => Transport,
+])[] = [
   ['node', (timeouts) => createNodeTransport(timeouts)],
   ['fetch', (timeouts) => createFetchTransport(timeouts)],
 ];

@@ -20,7 +20,9 @@ const space = (change: Partial<ProtectionSpace> = {}): ProtectionSpace => ({
 });
 
 /** A token server that counts; it answers with `t1`, `t2`, … or what `answer` says. */
-function tokenServer(answer: (count: number) => TokenAnswer | undefined = (count) => ({ token: `t${count}`, expiresIn: 300 })) {
+function tokenServer(
+  answer: (count: number) => TokenAnswer | undefined = (count) => ({ token: `t${count}`, expiresIn: 300 }),
+) {
   const seen: (readonly [url: string, authorization: string | undefined])[] = [];
   const fetchToken: FetchToken = async (url, authorization) => {
     const count = seen.push([url.href, authorization]);
@@ -32,11 +34,23 @@ function tokenServer(answer: (count: number) => TokenAnswer | undefined = (count
 
 describe('what is asked of a token server', () => {
   test.each([
-    ['service and scope', field, 'https://auth.example/token?a=1&service=registry&scope=repository%3Aa%2Fb%3Apull'],
+    [
+      'service and scope',
+      field,
+      'https://auth.example/token?a=1&service=registry&scope=repository%3Aa%2Fb%3Apull',
+    ],
     ['the realm alone', 'Bearer realm="https://auth.example/token"', 'https://auth.example/token'],
-    ['each of several scopes', 'Bearer realm="https://auth.example/",scope="a:b:pull  c:d:pull"', 'https://auth.example/?scope=a%3Ab%3Apull&scope=c%3Ad%3Apull'],
+    [
+      'each of several scopes',
+      'Bearer realm="https://auth.example/",scope="a:b:pull  c:d:pull"',
+      'https://auth.example/?scope=a%3Ab%3Apull&scope=c%3Ad%3Apull',
+    ],
     ['no empty scope', 'Bearer realm="https://auth.example/",scope=""', 'https://auth.example/'],
-    ['a value that needs escapes', 'Bearer realm="https://auth.example/",service="a&b=c d"', 'https://auth.example/?service=a%26b%3Dc+d'],
+    [
+      'a value that needs escapes',
+      'Bearer realm="https://auth.example/",service="a&b=c d"',
+      'https://auth.example/?service=a%26b%3Dc+d',
+    ],
   ])('%s', async (_, challenge, url) => {
     const { seen, fetchToken } = tokenServer();
     expect(await createTokenBroker().answer(space(), challenge, undefined, fetchToken)).toBe('Bearer t1');

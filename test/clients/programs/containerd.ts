@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { type FinishedCommand, run } from '../lab/command.ts';
 import { startProcess } from '../lab/process.ts';
 import { createTemporaryFolder } from '../lab/temporary-folder.ts';
-import { findDigest, type OciClient } from './oci-client.ts';
+import { findDigests, type OciClient } from './oci-client.ts';
 
 /** Starts a `containerd` of its own, and opens `ctr` on it. */
 export async function openContainerd(): Promise<OciClient> {
@@ -39,7 +39,7 @@ disabled_plugins = ["io.containerd.grpc.v1.cri"]
     async pull(reference) {
       const { ok, output } = await images('pull', '--plain-http', '--snapshotter', 'native', reference);
       const listed = await images('ls', `name==${reference}`);
-      return { ok, output, digest: findDigest(listed.stdout) };
+      return { ok, output, digests: findDigests(listed.stdout) };
     },
     async remove(reference) {
       await images('rm', '--sync', reference);

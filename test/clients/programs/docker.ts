@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { type FinishedCommand, run } from '../lab/command.ts';
 import { startProcess } from '../lab/process.ts';
 import { createTemporaryFolder } from '../lab/temporary-folder.ts';
-import { findDigest, type OciClient } from './oci-client.ts';
+import { findDigests, type OciClient } from './oci-client.ts';
 
 /** Docker, which also runs. */
 export interface Docker extends OciClient {
@@ -42,7 +42,7 @@ export async function openDocker(): Promise<Docker> {
     async pull(reference) {
       const { ok, output } = await docker('pull', reference);
       const inspected = await docker('image', 'inspect', '--format', '{{.RepoDigests}}', reference);
-      return { ok, output, digest: findDigest(inspected.stdout) };
+      return { ok, output, digests: findDigests(inspected.stdout) };
     },
     async remove(reference) {
       await docker('image', 'rm', '--force', reference);

@@ -5,8 +5,8 @@ export interface Pull {
   readonly ok: boolean;
   /** What the program wrote. */
   readonly output: string;
-  /** The digest that it ended up with. */
-  readonly digest: string | undefined;
+  /** The digests that it knows the image by: of the index, of the manifest, or of both. */
+  readonly digests: readonly string[];
 }
 
 /** A program that pulls images, with a storage of its own. */
@@ -18,7 +18,7 @@ export interface OciClient extends Stoppable {
   remove(reference: string): Promise<void>;
 }
 
-/** The first digest in a text. */
-export function findDigest(text: string): string | undefined {
-  return /sha256:[0-9a-f]{64}/.exec(text)?.[0];
+/** The digests in a text. */
+export function findDigests(text: string): string[] {
+  return text.match(/sha256:[0-9a-f]{64}/g) ?? [];
 }

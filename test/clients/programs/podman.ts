@@ -3,7 +3,7 @@ import { join } from 'node:path';
 
 import { type FinishedCommand, run } from '../lab/command.ts';
 import { createTemporaryFolder } from '../lab/temporary-folder.ts';
-import { findDigest, type OciClient } from './oci-client.ts';
+import { findDigests, type OciClient } from './oci-client.ts';
 
 /** Opens podman with a storage of its own. */
 export async function openPodman(): Promise<OciClient> {
@@ -24,7 +24,7 @@ export async function openPodman(): Promise<OciClient> {
     async pull(reference) {
       const { ok, output } = await podman('pull', '--tls-verify=false', reference);
       const inspected = await podman('image', 'inspect', '--format', '{{.RepoDigests}}', reference);
-      return { ok, output, digest: findDigest(inspected.stdout) };
+      return { ok, output, digests: findDigests(inspected.stdout) };
     },
     async remove(reference) {
       await podman('image', 'rm', '--force', reference);

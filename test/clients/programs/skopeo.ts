@@ -27,8 +27,8 @@ export async function openSkopeo(): Promise<Skopeo> {
       const { ok, output } = await run('skopeo', args, { env });
       const manifest = await readFile(join(folder, 'manifest.json')).catch(() => undefined);
       await rm(folder, { recursive: true });
-      const digest = manifest && `sha256:${createHash('sha256').update(manifest).digest('hex')}`;
-      return { ok, output, digest };
+      const digests = manifest ? [`sha256:${createHash('sha256').update(manifest).digest('hex')}`] : [];
+      return { ok, output, digests };
     },
     async remove() {
       // Every pull goes to a folder of its own.
