@@ -105,8 +105,7 @@ function createScanner(paths: readonly JsonPath[], replace: (keys: readonly stri
     else stack.pop();
   }
 
-  function takeKey(frame: Frame | undefined, key: string): void {
-    if (!frame) return;
+  function takeKey(frame: Frame, key: string): void {
     const index = stack.length - 1;
     frame.key = key;
     frame.next = frame.live.filter((path) => path[index] === key || path[index] === '*');
@@ -131,7 +130,7 @@ function createScanner(paths: readonly JsonPath[], replace: (keys: readonly stri
     release();
     reading = 'nothing';
     if (!wasKey) return replace(stack.map((frame) => frame.key), text);
-    takeKey(stack.at(-1), text);
+    takeKey(stack.at(-1) as Frame, text);
     return undefined;
   }
 

@@ -45,8 +45,8 @@ export function parseTarget(text: string): TargetAddress | TargetProblem {
     }
     return { origin: `${scheme ?? 'https'}://${host}`, host, path: tokens, query: parseTemplate(query) };
   } catch (error) {
-    if (error instanceof PatternError) return invalid(`This is not a template: ${error.message}.`);
-    throw error;
+    if (!(error instanceof PatternError)) throw error;
+    return invalid(`This is not a template: ${error.message}.`);
   }
 }
 

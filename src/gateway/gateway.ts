@@ -6,6 +6,7 @@ import type { RequestDescriptor } from '../core/request.ts';
 import type { RuleSource } from '../core/rule-source.ts';
 import { type Exchange, exchange } from './exchange.ts';
 import { selectRequestFields, single } from './fields.ts';
+import { callHook } from './hook.ts';
 import { isLoop, markForwarded } from './loop.ts';
 import { type GatewayResponse, toClientResponse, toRedirect, toResponse } from './response.ts';
 import { prepareRewrite } from './rewrite.ts';
@@ -94,16 +95,8 @@ export function createGateway(
       throw new UpstreamError(`${next.upstream.origin} answers ${result.response.status}.`, 502);
     } catch (error) {
       if (!(error instanceof UpstreamError)) throw error;
-      report(error, next.decision);
+      callHook(() => onUpstreamError?.(error, next.decision));
       return last ? refuse(next, error.status) : undefined;
-    }
-  }
-
-  function report(error: UpstreamError, decision: ProxyDecision): void {
-    try {
-      onUpstreamError?.(error, decision);
-    } catch {
-      // A hook that fails is no reason to fail a download.
     }
   }
 

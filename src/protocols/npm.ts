@@ -94,8 +94,9 @@ export type NpmResource =
   | NpmService
   | NpmWrite;
 
-// Names of old packages have capitals and `!'()*`; none starts with a dot (docs, package.json, "name").
-const NAME = String.raw`(?:@[\w\-~!'()*.]+(?:/|%2f))?[\w\-~!'()*][\w\-~!'()*.]*`;
+// Names of old packages have capitals and `!'()*`; none starts with a dot, nor does a scope (docs, package.json, "name").
+const PART = String.raw`[\w\-~!'()*][\w\-~!'()*.]*`;
+const NAME = `(?:@${PART}(?:/|%2f))?${PART}`;
 const WORD = String.raw`[\w\-~!'()*.+:=]+`;
 const PACKUMENT = new RegExp(`^/(${NAME})$`, 'i');
 const TARBALL = new RegExp(`^/(${NAME})/-/((?:@${WORD}/)?${WORD})$`, 'i');
@@ -246,7 +247,7 @@ function versionOf(resource: NpmResource): string | undefined {
   if (resource.type !== 'tarball') return undefined;
   const prefix = `${baseOf(resource.name)}-`;
   const { file } = resource;
-  return file.startsWith(prefix) && file.endsWith('.tgz') ? file.slice(prefix.length, -4) : undefined;
+  return file.startsWith(prefix) && file.endsWith('.tgz') ? file.slice(prefix.length, -4) || undefined : undefined;
 }
 
 function toAnswer({ status, message, headers }: Refusal): Answer {

@@ -55,7 +55,7 @@ function compile(
   const byName = new Map(protocols.map((protocol) => [protocol.name, protocol]));
   const rules = data.rules.map((entry: RuleEntry, order): Rule => {
     const protocol = faulty.has(order) ? undefined : byName.get(entry.protocol);
-    return protocol ? rule(protocol, withoutProtocol(entry)) : standIn(entry, anyProtocol);
+    return protocol ? rule(protocol, withoutProtocol(entry)) : standIn(entry, order, anyProtocol);
   });
   try {
     return { ruleSet: compileRules(rules), issues: [] };
@@ -70,9 +70,9 @@ function withoutProtocol({ protocol: _, ...config }: RuleEntry): RuleConfig {
 }
 
 /** A rule without mistakes in the place of one that has some, so that the others keep their numbers. */
-function standIn(entry: unknown, protocol: Protocol): Rule {
+function standIn(entry: unknown, order: number, protocol: Protocol): Rule {
   const name = isMapping(entry) && typeof entry.name === 'string' ? entry.name : undefined;
-  return rule(protocol, { name, to: 'stand-in.invalid' });
+  return rule(protocol, { name, host: `${order}.invalid`, to: 'upstream.invalid' });
 }
 
 /** Gives each mistake its position, in their order, and hides what came from the environment. */

@@ -101,11 +101,11 @@ function inspect({ contents }: Document): Findings {
 }
 
 function visit(node: unknown, path: Path, found: Findings): void {
-  if (isAlias(node)) return follow(node, found);
+  if (isAlias(node)) follow(node, found);
   if (isMap(node)) visitMap(node, path, found);
   if (isSeq(node)) for (const [index, item] of node.items.entries()) visit(item, [...path, index], found);
   // Only now, so that nothing can be a part of itself.
-  if (isNode(node) && node.anchor) found.anchors.set(node.anchor, node);
+  if (isNode(node) && !isAlias(node) && node.anchor) found.anchors.set(node.anchor, node);
 }
 
 function visitMap({ items }: YAMLMap, path: Path, found: Findings): void {

@@ -7,7 +7,6 @@ import { rule } from '../../src/core/rule.ts';
 import { createGateway, type GatewayOptions, type Outcome } from '../../src/gateway/gateway.ts';
 import { type Transport, UpstreamError, type UpstreamRequest, type UpstreamResponse } from '../../src/gateway/transport.ts';
 import { file } from '../../src/protocols/file.ts';
-import { npm } from '../../src/protocols/npm.ts';
 import { oci } from '../../src/protocols/oci.ts';
 
 const manifest: RequestDescriptor = { method: 'GET', scheme: 'https', host: 'get.acme.dev', path: '/v2/app/manifests/1' };
@@ -193,10 +192,4 @@ describe('a client that has gone', () => {
     await expect(gateway.handle({ descriptor: manifest, signal: abort.signal })).rejects.toThrow('gone');
     expect(failures).not.toHaveBeenCalled();
   });
-});
-
-test('a target that a URL parser refuses is an answer 502, not a broken connection', async () => {
-  const protocol = { ...npm, locate: () => 'https://256.256.256.256' };
-  const gateway = createGateway(compileRules([rule(protocol as typeof npm, { to: 'a.example' })]), { transport: down });
-  expect(await statusOf(gateway.handle({ descriptor: { ...manifest, path: '/left-pad' } }))).toBe(502);
 });
