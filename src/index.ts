@@ -3,7 +3,7 @@
  *
  * @module
  */
-export { type RuleSet, compileRules } from './core/compile.ts';
+export { compileRules, type RuleSet } from './core/compile.ts';
 export type { CompiledRule, CompiledUpstream } from './core/compiled-rule.ts';
 export type { Credential } from './core/credential.ts';
 export { decide } from './core/decide.ts';

@@ -37,10 +37,11 @@ export function addServe(program: Command): void {
     .argument('[file]', 'the rule file', 'turnout.yaml')
     .option('-p, --port <number>', 'the port; 0 for any that is free', readPort, 8080)
     .option('--host <address>', 'the address to listen on; 0.0.0.0 for all', '127.0.0.1')
-    .option('--admin <address>', 'where /healthz and /readyz answer; off for nowhere', readAddress, {
-      host: '127.0.0.1',
-      port: 9090,
-    })
+    .addOption(
+      new Option('--admin <address>', 'where /healthz and /readyz answer; off for nowhere')
+        .argParser(readAddress)
+        .default({ host: '127.0.0.1', port: 9090 }, '127.0.0.1:9090'),
+    )
     .addOption(
       new Option('--log <format>', 'how requests are logged on stdout')
         .choices(['json', 'text', 'off'])

@@ -25,7 +25,13 @@ export interface AffixIndex<T> {
    * Visits the patterns that match `input` from `from` to `to`, the most specific first, with the captures appended to
    * `values`, until `visit` returns something.
    */
-  find<R>(input: string, from: number, to: number, values: string[], visit: (value: T) => R | undefined): R | undefined;
+  find<R>(
+    input: string,
+    from: number,
+    to: number,
+    values: string[],
+    visit: (value: T) => R | undefined,
+  ): R | undefined;
 }
 
 /** Makes an empty index of in-segment patterns. */
@@ -46,24 +52,37 @@ export function createAffixIndex<T>(): AffixIndex<T> {
     },
 
     find(input, from, to, values, visit) {
-      const depth = values.length;
-      for (const prefixLength of prefixes.lengths) {
-        if (from + prefixLength >= to) continue;
-        const suffixes = prefixes.byText.get(input.slice(from, from + prefixLength));
-        if (!suffixes) continue;
-        for (const suffixLength of suffixes.lengths) {
-          if (from + prefixLength + suffixLength >= to) continue;
-          for (const entry of suffixes.byText.get(input.slice(to - suffixLength, to)) ?? []) {
-            if (!matchElements(entry.elements, 0, input, from, to, values)) continue;
-            const found = visit(entry.value);
-            if (found !== undefined) return found;
-            values.length = depth;
-          }
-        }
+      for (const length of prefixes.lengths) {
+        if (from + length >= to) continue;
+        const suffixes = prefixes.byText.get(input.slice(from, from + length));
+        const found = suffixes && findBySuffix(suffixes, length, input, from, to, values, visit);
+        if (found !== undefined) return found;
       }
       return undefined;
     },
   };
+}
+
+/** Visits the patterns of one prefix; what a variable stands for has at least one character. */
+function findBySuffix<T, R>(
+  suffixes: AffixTable<Entry<T>[]>,
+  prefixLength: number,
+  input: string,
+  from: number,
+  to: number,
+  values: string[],
+  visit: (value: T) => R | undefined,
+): R | undefined {
+  const depth = values.length;
+  for (const length of suffixes.lengths) {
+    if (from + prefixLength + length >= to) continue;
+    for (const { elements, value } of suffixes.byText.get(input.slice(to - length, to)) ?? []) {
+      const found = matchElements(elements, 0, input, from, to, values) ? visit(value) : undefined;
+      if (found !== undefined) return found;
+      values.length = depth;
+    }
+  }
+  return undefined;
 }
 
 function createTable<V>(): AffixTable<V> {

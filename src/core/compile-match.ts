@@ -8,7 +8,10 @@ import type { QueryCondition } from './rule-index.ts';
 /** A pattern, checked. */
 export interface Match {
   /** The sequences that its optional groups make; `tokens` is `undefined` for a rule without a pattern. */
-  readonly alternatives: readonly { readonly tokens: readonly PatternToken[] | undefined; readonly names: readonly string[] }[];
+  readonly alternatives: readonly {
+    readonly tokens: readonly PatternToken[] | undefined;
+    readonly names: readonly string[];
+  }[];
   /** What it asks of the query. */
   readonly query: readonly QueryCondition[];
   /** The names that every alternative has. */
@@ -54,7 +57,8 @@ export function compileMatch({ match, protocol }: Rule, report: Report): Match {
 function findStartProblem(match: string, subjects: 'name' | 'path'): string | undefined {
   const slash = /^\{?\//.test(match);
   if (subjects === 'path' && !slash) return `The pattern is matched on the path; write \`/${match}\`.`;
-  if (subjects === 'name' && slash) return `The pattern is matched on a name; write it without the slash: \`${match.replace('/', '')}\`.`;
+  if (subjects === 'name' && slash)
+    return `The pattern is matched on a name; write it without the slash: \`${match.replace('/', '')}\`.`;
   return match === '' ? 'The pattern is empty; leave `match` out for every name.' : undefined;
 }
 
@@ -82,7 +86,11 @@ function checkNames(match: Match, report: Report): Match {
     const all = [...names, ...queryNames];
     const twice = all.find((name, index) => all.indexOf(name) !== index);
     if (twice === undefined) continue;
-    report('conflicting_parameter', ['match'], `The variable \`${twice}\` stands twice in this pattern; give each its own name.`);
+    report(
+      'conflicting_parameter',
+      ['match'],
+      `The variable \`${twice}\` stands twice in this pattern; give each its own name.`,
+    );
     break;
   }
   return match;
@@ -90,7 +98,7 @@ function checkNames(match: Match, report: Report): Match {
 
 /** Splits a pattern at its first `?` that is not escaped or quoted. */
 function splitQuery(match: string): readonly [path: string, query: string | undefined] {
-  const [path = ''] = /^(?:\\[^]|"(?:\\[^]|[^"\\])*"|[^?])*/.exec(match) ?? [];
+  const [path = ''] = /^(?:\\.|"(?:\\.|[^"\\])*"|[^?])*/.exec(match) ?? [];
   return [path, path.length < match.length ? match.slice(path.length + 1) : undefined];
 }
 
@@ -102,14 +110,18 @@ function compileQuery(query: string | undefined): readonly QueryCondition[] {
     const [tokens = [], more] = flatten(parseTemplate(value.join('=')));
     if (more) throw new PatternError('a query parameter cannot have an optional group');
     // A value has no segments, so that a variable in it may stand for slashes too.
-    const elements = compileMatcher(tokens.map((token) => (token.type === 'param' ? { ...token, type: 'wildcard' } : token)));
+    const elements = compileMatcher(
+      tokens.map((token) => (token.type === 'param' ? { ...token, type: 'wildcard' } : token)),
+    );
     return { key, elements, names: listNames(tokens) };
   });
 }
 
 function compileKey(text: string): string {
-  if (text === '') throw new PatternError('a query parameter has no name; for a part that may be missing write `{…}`');
+  if (text === '')
+    throw new PatternError('a query parameter has no name; for a part that may be missing write `{…}`');
   const [key, ...more] = parseTemplate(text);
-  if (key?.type !== 'text' || more.length > 0) throw new PatternError('the name of a query parameter cannot be a variable');
+  if (key?.type !== 'text' || more.length > 0)
+    throw new PatternError('the name of a query parameter cannot be a variable');
   return key.value;
 }

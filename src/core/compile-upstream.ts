@@ -19,10 +19,12 @@ export function compileUpstreams(
 ): readonly CompiledUpstream[] {
   const { to } = rule;
   if (to === undefined) {
-    if (!rule.protocol.targetOptional) report('missing_target', [], 'This rule leads nowhere; write `to:` with the address of an upstream.');
+    if (!rule.protocol.targetOptional)
+      report('missing_target', [], 'This rule leads nowhere; write `to:` with the address of an upstream.');
     return [];
   }
-  if (Array.isArray(to) && to.length === 0) report('missing_target', ['to'], 'The list of upstreams is empty; write at least one address.');
+  if (Array.isArray(to) && to.length === 0)
+    report('missing_target', ['to'], 'The list of upstreams is empty; write at least one address.');
   const list = (Array.isArray(to) ? to : [to]) as readonly (string | UpstreamConfig)[];
   return list.flatMap((entry, index) => {
     const config = typeof entry === 'string' ? { url: entry } : entry;
@@ -48,8 +50,10 @@ function compileUpstream(
   credential: Credential | undefined,
 ): CompiledUpstream {
   const origin = protocol.locate?.(address.origin) ?? address.origin;
-  const inPath = (value: string, name: string) => (match.fromQuery.has(name) ? encodeDelimiters(value) : value);
-  const inQuery = (value: string, name: string) => (match.fromQuery.has(name) ? value : encodeAmpersands(value));
+  const inPath = (value: string, name: string) =>
+    match.fromQuery.has(name) ? encodeDelimiters(value) : value;
+  const inQuery = (value: string, name: string) =>
+    match.fromQuery.has(name) ? value : encodeAmpersands(value);
   const upstream: CompiledUpstream = {
     origin,
     host: origin.slice(origin.indexOf('//') + 2),
@@ -74,11 +78,13 @@ function compilePlace(
   if (mount.length === 0) return (_, subject) => subject;
   const skip = protocol.subjects === 'name' ? 1 : 0;
   const template = protocol.subjects === 'name' ? mount : path;
-  if (listNames([...path, ...query]).length > 0) return (params) => expand(template, params, encode).slice(skip);
+  if (listNames([...path, ...query]).length > 0)
+    return (params) => expand(template, params, encode).slice(skip);
   const base = expand(mount, {}, encode).slice(skip);
   const { rest } = match;
   if (rest !== undefined) return (params) => `${base}/${params[rest]}`;
-  if (match.alternatives[0]?.tokens === undefined) return (_, subject) => (skip === 1 ? `${base}/${subject}` : base + subject);
+  if (match.alternatives[0]?.tokens === undefined)
+    return (_, subject) => (skip === 1 ? `${base}/${subject}` : base + subject);
   const constant = expand(template, {}, encode).slice(skip);
   return () => constant;
 }
@@ -91,29 +97,56 @@ function withoutEndSlash(path: readonly TemplateToken[]): readonly TemplateToken
   return [...path.slice(0, -1), ...(value === '' ? [] : [{ type: 'text', value } as const])];
 }
 
-function checkVariables(address: TargetAddress, match: Match, key: (string | number)[], report: Report, warn: Report): void {
+function checkVariables(
+  address: TargetAddress,
+  match: Match,
+  key: (string | number)[],
+  report: Report,
+  warn: Report,
+): void {
   const known = [...match.always, ...match.sometimes];
   const used = [...listNames(address.path), ...listNames(address.query)];
   const required = new Set([...listRequired(address.path), ...listRequired(address.query)]);
   for (const name of new Set(used)) {
     if (!known.includes(name)) {
       const near = suggest(name, known);
-      const hint = near ? `did you mean \`${near}\`?` : known.length > 0 ? `it has ${known.map((other) => `\`${other}\``).join(', ')}.` : 'it has none.';
+      const hint = near
+        ? `did you mean \`${near}\`?`
+        : known.length > 0
+          ? `it has ${known.map((other) => `\`${other}\``).join(', ')}.`
+          : 'it has none.';
       report('unknown_parameter', key, `\`match\` has no variable \`${name}\`; ${hint}`);
     } else if (match.sometimes.has(name) && required.has(name)) {
-      report('optional_parameter', key, `\`${name}\` is optional in \`match\`; put what depends on it in braces here too.`);
+      report(
+        'optional_parameter',
+        key,
+        `\`${name}\` is optional in \`match\`; put what depends on it in braces here too.`,
+      );
     }
   }
   const appended = used.length === 0 ? match.rest : undefined;
   const unused = known.filter((name) => !used.includes(name) && name !== appended);
   if (unused.length > 0 && address.path.length > 0) {
-    warn('unused_parameter', key, `${unused.map((name) => `\`${name}\``).join(', ')} of \`match\` is not used here: requests that differ only in it lead to one place.`);
+    warn(
+      'unused_parameter',
+      key,
+      `${unused.map((name) => `\`${name}\``).join(', ')} of \`match\` ${unused.length === 1 ? 'is' : 'are'} not used here: requests that differ in nothing else lead to one place.`,
+    );
   }
 }
 
-function checkAllow(allow: readonly string[] | undefined, key: readonly (string | number)[], report: Report): void {
+function checkAllow(
+  allow: readonly string[] | undefined,
+  key: readonly (string | number)[],
+  report: Report,
+): void {
   allow?.forEach((host, index) => {
-    if (!parseAuthority(host)) report('invalid_host', [...key.slice(0, -1), 'allow', index], `\`${host}\` is not a host; write a name or an address, with a port if it needs one.`);
+    if (!parseAuthority(host))
+      report(
+        'invalid_host',
+        [...key.slice(0, -1), 'allow', index],
+        `\`${host}\` is not a host; write a name or an address, with a port if it needs one.`,
+      );
   });
 }
 
@@ -128,16 +161,32 @@ function warnDoubts(
   const { name } = splitHost(host);
   const plain = origin.startsWith('http:');
   if (hosts.some((own) => takesName(splitHost(own).name, name))) {
-    warn('self_target', key, `This leads to \`${name}\`, a host of this rule; if Turnout answers there, requests go round in a circle.`);
+    warn(
+      'self_target',
+      key,
+      `This leads to \`${name}\`, a host of this rule; if Turnout answers there, requests go round in a circle.`,
+    );
   }
   if (plain && credential && !isLoopback(name)) {
-    warn('insecure_credentials', key, 'The credential of this rule is sent without encryption; write `https://`.');
+    warn(
+      'insecure_credentials',
+      key,
+      'The credential of this rule is sent without encryption; write `https://`.',
+    );
   }
   if (credential && rule.mode === 'redirect') {
-    warn('redirect_without_credentials', key, 'A redirect cannot carry the credential of this rule; leave `mode: redirect` out.');
+    warn(
+      'redirect_without_credentials',
+      key,
+      'A redirect cannot carry the credential of this rule; leave `mode: redirect` out.',
+    );
   }
   if (plain && rule.mode === 'redirect' && !rule.downgrade) {
-    warn('downgrade', key, 'Clients that came over https are not redirected to http but served through the gateway; write `https://`, or `downgrade: true` if all your clients follow.');
+    warn(
+      'downgrade',
+      key,
+      'Clients that came over https are not redirected to http but served through the gateway; write `https://`, or `downgrade: true` if all your clients follow.',
+    );
   }
 }
 

@@ -1,6 +1,6 @@
-import type { CompiledRule } from './compiled-rule.ts';
 import { compileMatch, type Match } from './compile-match.ts';
 import { compileUpstreams } from './compile-upstream.ts';
+import type { CompiledRule } from './compiled-rule.ts';
 import { type Report, RuleError, type RuleIssue } from './errors.ts';
 import { formatAuthority, parseAuthority } from './host.ts';
 import { hasDotSegment } from './request.ts';
@@ -71,7 +71,11 @@ function addToIndex(index: RuleIndex, rule: CompiledRule, match: Match): boolean
 }
 
 function warnUnreachable(rule: CompiledRule, warn: Report): void {
-  warn('unreachable_rule', rule.match === undefined ? [] : ['match'], 'This rule is never reached: an earlier rule has the same host, mount, protocol and pattern.');
+  warn(
+    'unreachable_rule',
+    rule.match === undefined ? [] : ['match'],
+    'This rule is never reached: an earlier rule has the same host, mount, protocol and pattern.',
+  );
 }
 
 function collect(issues: RuleIssue[], order: number): Report {
@@ -81,17 +85,28 @@ function collect(issues: RuleIssue[], order: number): Report {
 function checkName(name: string, names: Map<string, number>, order: number, report: Report): void {
   const earlier = names.get(name);
   if (earlier === undefined) names.set(name, order);
-  else report('duplicate_name', ['name'], `Another rule, the ${ordinal(earlier + 1)}, is called \`${name}\` too; give each its own name.`);
+  else
+    report(
+      'duplicate_name',
+      ['name'],
+      `Another rule, the ${ordinal(earlier + 1)}, is called \`${name}\` too; give each its own name.`,
+    );
 }
 
 function compileHosts(host: Rule['host'], report: Report): readonly string[] {
   if (host === undefined) return [];
   const list = typeof host === 'string' ? [host] : host;
-  if (list.length === 0) report('invalid_host', ['host'], 'The list of hosts is empty; name a host, or leave `host` out for any host.');
+  if (list.length === 0)
+    report(
+      'invalid_host',
+      ['host'],
+      'The list of hosts is empty; name a host, or leave `host` out for any host.',
+    );
   const hosts = list.flatMap((text, index) => {
     const wildcard = text.startsWith('*.');
     const authority = parseAuthority(wildcard ? text.slice(2) : text);
-    if (authority && !(wildcard && authority.port !== undefined)) return [(wildcard ? '*.' : '') + formatAuthority(authority)];
+    if (authority && !(wildcard && authority.port !== undefined))
+      return [(wildcard ? '*.' : '') + formatAuthority(authority)];
     report('invalid_host', typeof host === 'string' ? ['host'] : ['host', index], explainHost(text));
     return [];
   });
@@ -99,16 +114,26 @@ function compileHosts(host: Rule['host'], report: Report): readonly string[] {
 }
 
 function explainHost(text: string): string {
-  if (text.includes('/')) return `\`${text}\` is more than a host; write the host alone and the path as \`at\`.`;
-  if (text.includes('*')) return `\`${text}\` is not a host pattern; \`*\` stands for whole labels at the front, as in \`*.acme.dev\`, without a port.`;
+  if (text.includes('/'))
+    return `\`${text}\` is more than a host; write the host alone and the path as \`at\`.`;
+  if (text.includes('*'))
+    return `\`${text}\` is not a host pattern; \`*\` stands for whole labels at the front, as in \`*.acme.dev\`, without a port.`;
   return `\`${text}\` is not a host; write a name such as \`get.acme.dev\`, in its ASCII form.`;
 }
 
 function compileMount({ at = '/', protocol }: Rule, report: Report): string {
   if (!/^\/(?:[\w\-.~!$&'()*+,;=:@/]|%[\dA-Fa-f]{2})*$/.test(at) || at.includes('//') || hasDotSegment(at)) {
-    report('invalid_mount', ['at'], `\`${at}\` is not a mount path; write a path that starts with a slash, such as \`/pypi/\`.`);
+    report(
+      'invalid_mount',
+      ['at'],
+      `\`${at}\` is not a mount path; write a path that starts with a slash, such as \`/pypi/\`.`,
+    );
   } else if (protocol.rootOnly && at !== '/') {
-    report('mount_not_supported', ['at'], `Clients of \`${protocol.name}\` ask at the root of a host only; leave \`at\` out and give it a host of its own if it needs one.`);
+    report(
+      'mount_not_supported',
+      ['at'],
+      `Clients of \`${protocol.name}\` ask at the root of a host only; leave \`at\` out and give it a host of its own if it needs one.`,
+    );
   }
   return at.endsWith('/') ? at : `${at}/`;
 }

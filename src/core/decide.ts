@@ -1,5 +1,5 @@
-import type { CompiledRule, CompiledUpstream } from './compiled-rule.ts';
 import type { RuleSet } from './compile.ts';
+import type { CompiledRule, CompiledUpstream } from './compiled-rule.ts';
 import type { Decision, RedirectStatus } from './decision.ts';
 import { matchElements } from './matcher.ts';
 import type { Answer, Delivery, Protocol, ProtocolRequest, Resource, RuleContext } from './protocol.ts';
@@ -52,7 +52,10 @@ export function decide(ruleSet: RuleSet, request: RequestDescriptor): Decision {
 /** Decides like `decide`, and says by which rule; `attempt` counts the upstreams of the rule that have failed. */
 export function route(ruleSet: RuleSet, request: RequestDescriptor, attempt = 0): Route {
   const problem = findRequestProblem(request);
-  if (problem) return { decision: respond({ status: problem.status, headers: TEXT, body: `${problem.message}\n` }, NOWHERE) };
+  if (problem)
+    return {
+      decision: respond({ status: problem.status, headers: TEXT, body: `${problem.message}\n` }, NOWHERE),
+    };
   const found = findMatch(ruleSet, request);
   if (!found) return PASS;
   if ('rule' in found) return conclude(found, request, attempt);
@@ -73,7 +76,9 @@ export function takes(ruleSet: RuleSet, rule: CompiledRule, request: RequestDesc
 export function refuseUnmatched(ruleSet: RuleSet, request: RequestDescriptor): Answer {
   const refusal = { status: 404, message: 'No rule has this address.' };
   const answer = ruleSet.index.find(request.host, request.path, (mount) => {
-    const group = mount.groups.find(({ protocol }) => protocol.parse(belowMount(mount.at, request)) !== undefined);
+    const group = mount.groups.find(
+      ({ protocol }) => protocol.parse(belowMount(mount.at, request)) !== undefined,
+    );
     return group?.protocol.refuse(refusal);
   });
   return answer ?? { status: 404, headers: TEXT, body: `${refusal.message}\n` };
@@ -82,7 +87,11 @@ export function refuseUnmatched(ruleSet: RuleSet, request: RequestDescriptor): A
 const TEXT = { 'content-type': 'text/plain; charset=utf-8' };
 
 /** Finds the rule that takes a request, or the protocol that claims it without a rule for it. */
-function findMatch(ruleSet: RuleSet, request: RequestDescriptor, only?: CompiledRule): Match | Protocol | undefined {
+function findMatch(
+  ruleSet: RuleSet,
+  request: RequestDescriptor,
+  only?: CompiledRule,
+): Match | Protocol | undefined {
   let claimed: Protocol | undefined;
   const found = ruleSet.index.find(request.host, request.path, (mount) => {
     const result = findInMount(mount, request, claimed, only);
@@ -121,7 +130,10 @@ function findInMount(
   return undefined;
 }
 
-function first(leaves: readonly Leaf[], accept: (leaf: Leaf, values: readonly string[]) => Match | undefined): Match | undefined {
+function first(
+  leaves: readonly Leaf[],
+  accept: (leaf: Leaf, values: readonly string[]) => Match | undefined,
+): Match | undefined {
   for (const leaf of leaves) {
     const found = accept(leaf, []);
     if (found) return found;
@@ -135,7 +147,11 @@ function belowMount(at: string, request: RequestDescriptor): ProtocolRequest {
 }
 
 /** The values of a leaf's variables; `undefined` when the query is not what the pattern asks for. */
-function readParams({ names, query }: Leaf, values: readonly string[], text: string | undefined): Params | undefined {
+function readParams(
+  { names, query }: Leaf,
+  values: readonly string[],
+  text: string | undefined,
+): Params | undefined {
   if (names.length === 0 && query.length === 0) return NO_PARAMS;
   const params: Record<string, string> = {};
   for (let index = 0; index < names.length; index++) params[names[index] as string] = values[index] as string;
@@ -159,11 +175,22 @@ function conclude(match: Match, request: RequestDescriptor, attempt: number): Ro
     mode: rule.mode,
     method: request.method,
     upstream,
-    publicUrl: (request.origin ?? `${request.scheme}://${request.host}`) + (request.base ?? '') + match.at.slice(0, -1),
+    publicUrl:
+      (request.origin ?? `${request.scheme}://${request.host}`) +
+      (request.base ?? '') +
+      match.at.slice(0, -1),
   };
   const delivery = protocol.deliver(resource, context);
   const place = subject === undefined || !upstream || !protocol.rename ? '' : upstream.place(params, subject);
-  return { decision: toDecision(match, request, context, upstream, place, delivery), protocol, rule, upstream, resource, place, context };
+  return {
+    decision: toDecision(match, request, context, upstream, place, delivery),
+    protocol,
+    rule,
+    upstream,
+    resource,
+    place,
+    context,
+  };
 }
 
 /** Written out field by field: decisions of one shape each keep the hot path fast. */
@@ -176,19 +203,49 @@ function toDecision(
   delivery: Delivery,
 ): Decision {
   const { protocol, resource, params } = match;
-  const origin: Origin = { rule: match.rule.name, protocol: protocol.name, resource, params, purl: protocol.purl?.(resource, context.publicUrl) };
-  if (delivery.type === 'respond') return respond(delivery.answer, match.subject === undefined ? { ...origin, rule: undefined } : origin);
-  if (!upstream && match.rule.upstreams.length > 0) return respond(protocol.refuse({ status: 502, message: 'No upstream is left.' }), origin);
+  const origin: Origin = {
+    rule: match.rule.name,
+    protocol: protocol.name,
+    resource,
+    params,
+    purl: protocol.purl?.(resource, context.publicUrl),
+  };
+  if (delivery.type === 'respond')
+    return respond(delivery.answer, match.subject === undefined ? { ...origin, rule: undefined } : origin);
+  if (!upstream && match.rule.upstreams.length > 0)
+    return respond(protocol.refuse({ status: 502, message: 'No upstream is left.' }), origin);
   if (!upstream) return respond({ status: 200, headers: TEXT, body: '' }, origin);
   const target = targetOf(match, upstream, place, request.query);
   // The request has no dot segment, but a variable may stand beside a dot, or come from the query.
   if (params !== NO_PARAMS && hasDotSegment(pathOf(target, upstream.origin))) {
-    return respond(protocol.refuse({ status: 400, message: 'The address that this request leads to has a dot segment.' }), origin);
+    return respond(
+      protocol.refuse({ status: 400, message: 'The address that this request leads to has a dot segment.' }),
+      origin,
+    );
   }
   const { rule, purl } = origin;
   const means = settle(delivery, match.rule, upstream, request);
-  if (means.type === 'proxy') return { type: 'proxy', target, delivery: means.delivery, rule, protocol: protocol.name, resource, params, purl };
-  return { type: 'redirect', status: means.status, location: target, rule, protocol: protocol.name, resource, params, purl };
+  if (means.type === 'proxy')
+    return {
+      type: 'proxy',
+      target,
+      delivery: means.delivery,
+      rule,
+      protocol: protocol.name,
+      resource,
+      params,
+      purl,
+    };
+  return {
+    type: 'redirect',
+    status: means.status,
+    location: target,
+    rule,
+    protocol: protocol.name,
+    resource,
+    params,
+    purl,
+  };
 }
 
 function pathOf(target: string, origin: string): string {
@@ -202,7 +259,9 @@ function settle(
   rule: CompiledRule,
   upstream: CompiledUpstream,
   request: RequestDescriptor,
-): { type: 'redirect'; status: RedirectStatus } | { type: 'proxy'; delivery: 'stream' | 'rewrite' | 'relay' } {
+):
+  | { type: 'redirect'; status: RedirectStatus }
+  | { type: 'proxy'; delivery: 'stream' | 'rewrite' | 'relay' } {
   if (delivery.type === 'proxy') return delivery;
   if (rule.mode === 'proxy') return { type: 'proxy', delivery: 'stream' };
   // No client carries a credential of ours across a redirect.
@@ -219,9 +278,15 @@ function isSafe(method: string): boolean {
 }
 
 /** Joins texts; nothing is resolved, so that no path can lead to another origin. */
-function targetOf(match: Match, upstream: CompiledUpstream, place: string, carried: string | undefined): string {
+function targetOf(
+  match: Match,
+  upstream: CompiledUpstream,
+  place: string,
+  carried: string | undefined,
+): string {
   const { protocol, rule, resource, subject, params } = match;
-  const renamed = subject !== undefined && protocol.rename ? protocol.rename(resource, place, upstream) : resource;
+  const renamed =
+    subject !== undefined && protocol.rename ? protocol.rename(resource, place, upstream) : resource;
   const base = protocol.rename ? '' : upstream.place(params, '');
   const path = base + protocol.format(renamed);
   const own = upstream.query(params);
@@ -240,8 +305,17 @@ interface Origin {
   readonly purl: string | undefined;
 }
 
-const NOWHERE: Origin = { rule: undefined, protocol: undefined, resource: undefined, params: undefined, purl: undefined };
+const NOWHERE: Origin = {
+  rule: undefined,
+  protocol: undefined,
+  resource: undefined,
+  params: undefined,
+  purl: undefined,
+};
 
-function respond({ status, headers, body }: Answer, { rule, protocol, resource, params, purl }: Origin): Decision {
+function respond(
+  { status, headers, body }: Answer,
+  { rule, protocol, resource, params, purl }: Origin,
+): Decision {
   return { type: 'respond', status, headers, body, rule, protocol, resource, params, purl };
 }

@@ -59,6 +59,7 @@ export interface RuleIssue {
  * Thrown by `compileRules` and by the loaders; nothing of such a set is ever served.
  */
 export class RuleError extends Error {
+  /** The name, by which other copies of this package know it too. */
   override readonly name = 'RuleError';
   /** All mistakes, in the order of the rules. */
   readonly issues: readonly RuleIssue[];

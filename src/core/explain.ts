@@ -39,7 +39,12 @@ const CHOSEN = 'It is the most specific rule that takes the request.';
 const OUTDONE = 'A more specific rule, or an earlier one that is as specific, takes the request.';
 const UNNAMED = 'The request names nothing that a rule could match, and is answered here.';
 
-function findReason(ruleSet: RuleSet, rule: CompiledRule, request: RequestDescriptor, { decision, protocol }: Route): string {
+function findReason(
+  ruleSet: RuleSet,
+  rule: CompiledRule,
+  request: RequestDescriptor,
+  { decision, protocol }: Route,
+): string {
   if (decision.type === 'respond' && protocol === undefined) return 'The request is not valid.';
   if (rule.hosts.length > 0 && !rule.hosts.some((host) => takesHost(host, request.host))) {
     return `Its host is ${rule.hosts.join(', ')}, the request's ${request.host}.`;
@@ -50,7 +55,8 @@ function findReason(ruleSet: RuleSet, rule: CompiledRule, request: RequestDescri
   const subject = rule.protocol.subject(resource);
   if (subject === undefined) return decision.type === 'respond' ? UNNAMED : OUTDONE;
   if (takes(ruleSet, rule, request)) return OUTDONE;
-  if (protocol?.exclusive && protocol.name !== rule.protocol.name) return `The path is one of the protocol ${protocol.name} alone.`;
+  if (protocol?.exclusive && protocol.name !== rule.protocol.name)
+    return `The path is one of the protocol ${protocol.name} alone.`;
   const query = request.query && rule.protocol.subjects === 'path' ? `?${request.query}` : '';
   return `Its pattern ${rule.match} does not match ${subject || request.path}${query}.`;
 }

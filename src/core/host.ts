@@ -18,12 +18,17 @@ export function splitHost(host: string): Authority {
   const colon = lower.lastIndexOf(':');
   const hasPort = colon !== -1 && !lower.endsWith(']');
   const name = hasPort ? lower.slice(0, colon) : lower;
-  return { name: name.endsWith('.') ? name.slice(0, -1) : name, port: hasPort ? lower.slice(colon + 1) : undefined };
+  return {
+    name: name.endsWith('.') ? name.slice(0, -1) : name,
+    port: hasPort ? lower.slice(colon + 1) : undefined,
+  };
 }
 
 /** Tells whether a pattern, a name or `*.` and a name, stands for a name. */
 export function takesName(pattern: string, name: string): boolean {
-  return pattern.startsWith('*.') ? name.endsWith(pattern.slice(1)) && name.length >= pattern.length : pattern === name;
+  return pattern.startsWith('*.')
+    ? name.endsWith(pattern.slice(1)) && name.length >= pattern.length
+    : pattern === name;
 }
 
 /** Reads a host with an optional port; `undefined` when it is none. */

@@ -46,7 +46,10 @@ interface Scanner {
   end(): Uint8Array[];
 }
 
-function createScanner(paths: readonly JsonPath[], replace: (keys: readonly string[], value: string) => string): Scanner {
+function createScanner(
+  paths: readonly JsonPath[],
+  replace: (keys: readonly string[], value: string) => string,
+): Scanner {
   const stack: Frame[] = [];
   /** How many objects and arrays deep the scanner is where no path leads. */
   let astray = 0;
@@ -113,7 +116,8 @@ function createScanner(paths: readonly JsonPath[], replace: (keys: readonly stri
 
   function structure(byte: number): void {
     const frame = astray > 0 ? undefined : stack.at(-1);
-    if (byte === OPEN_OBJECT) open(true);
+    if (byte === QUOTE) startString();
+    else if (byte === OPEN_OBJECT) open(true);
     else if (byte === OPEN_ARRAY) open(false);
     else if (byte === CLOSE_OBJECT || byte === CLOSE_ARRAY) close();
     else if (byte === COLON && frame) frame.expectsKey = false;
@@ -125,57 +129,69 @@ function createScanner(paths: readonly JsonPath[], replace: (keys: readonly stri
 
   /** Ends the string that is being read with its last part; returns what a value becomes. */
   function finish(part: Uint8Array): string | undefined {
-    const text = readString(held.length === 0 ? part : concat([...held, part]));
-    const wasKey = reading === 'key';
-    release();
+    const what = reading;
     reading = 'nothing';
-    if (!wasKey) return replace(stack.map((frame) => frame.key), text);
+    if (what === 'skip') return undefined;
+    const text = readString(held.length === 0 ? part : concat([...held, part]));
+    release();
+    const keys = stack.map((frame) => frame.key);
+    if (what === 'value') return replace(keys, text);
     takeKey(stack.at(-1) as Frame, text);
     return undefined;
   }
 
+  /** Reads the string from `start` on, or as much of it as the chunk has; returns where to go on. */
+  function readPart(chunk: Uint8Array, start: number, output: Output): number {
+    const end = findEnd(chunk, start);
+    const part = chunk.subarray(start, end === -1 ? chunk.length : end);
+    if (reading !== 'skip' && heldLength + part.length > MAX_STRING) {
+      const released = release();
+      if (reading === 'value') output.put(start, start, ...released);
+      reading = 'skip';
+    }
+    if (end !== -1) {
+      const value = finish(part);
+      if (value !== undefined) output.put(start, end, writeString(value));
+      return end + 1;
+    }
+    if (reading !== 'skip') hold(part);
+    if (reading === 'value') output.put(start, chunk.length);
+    return chunk.length;
+  }
+
   return {
     push(chunk) {
-      const out: Uint8Array[] = [];
-      /** The first byte that is neither in `out` nor held. */
-      let pending = 0;
-      let at = 0;
-      while (at < chunk.length) {
-        if (reading === 'nothing') {
-          const byte = chunk[at++] as number;
-          if (byte === QUOTE) startString();
-          else structure(byte);
-          continue;
-        }
-        const start = at;
-        const end = findEnd(chunk, start);
-        const part = chunk.subarray(start, end === -1 ? chunk.length : end);
-        at = end === -1 ? chunk.length : end + 1;
-        if (reading !== 'skip' && heldLength + part.length > MAX_STRING) {
-          if (reading === 'value') out.push(...release());
-          release();
-          reading = 'skip';
-        }
-        if (reading === 'skip') {
-          if (end !== -1) reading = 'nothing';
-        } else if (end === -1) {
-          hold(part);
-          if (reading === 'value') {
-            out.push(chunk.subarray(pending, start));
-            pending = chunk.length;
-          }
-        } else {
-          const value = finish(part);
-          if (value !== undefined) {
-            out.push(chunk.subarray(pending, start), writeString(value));
-            pending = end;
-          }
-        }
+      const output = createOutput(chunk);
+      for (let at = 0; at < chunk.length; ) {
+        if (reading !== 'nothing') at = readPart(chunk, at, output);
+        else structure(chunk[at++] as number);
       }
-      out.push(chunk.subarray(pending));
-      return out.filter((bytes) => bytes.length > 0);
+      return output.end();
     },
     end: () => (reading === 'value' ? release() : []),
+  };
+}
+
+/** What becomes of a chunk: its own bytes, but for some. */
+interface Output {
+  /** Puts other bytes in the place of those from `start` to `end`. */
+  put(start: number, end: number, ...instead: readonly Uint8Array[]): void;
+  /** All that has not been put elsewhere. */
+  end(): Uint8Array[];
+}
+
+function createOutput(chunk: Uint8Array): Output {
+  const pieces: Uint8Array[] = [];
+  let pending = 0;
+  return {
+    put(start, end, ...instead) {
+      pieces.push(chunk.subarray(pending, start), ...instead);
+      pending = end;
+    },
+    end() {
+      pieces.push(chunk.subarray(pending));
+      return pieces.filter((bytes) => bytes.length > 0);
+    },
   };
 }
 

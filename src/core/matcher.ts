@@ -37,7 +37,12 @@ export function compileMatcher(tokens: readonly PatternToken[]): Elements {
     }
     const capture =
       token.type === 'param'
-        ? compileParam(inSegment, textBefore, wildcardFollows(tokens, index + 1), textAfter(tokens, index + 1))
+        ? compileParam(
+            inSegment,
+            textBefore,
+            wildcardFollows(tokens, index + 1),
+            textAfter(tokens, index + 1),
+          )
         : compileWildcard(inSegment.wildcard, textBefore, textSinceWildcard);
     seen = token.type;
     inSegment = { ...inSegment, [token.type]: true };
@@ -63,7 +68,11 @@ export function matchElements(
   if (element === undefined) return from === to;
   if (typeof element === 'string') {
     const end = from + element.length;
-    return end <= to && input.startsWith(element, from) && matchElements(elements, index + 1, input, end, to, values);
+    return (
+      end <= to &&
+      input.startsWith(element, from) &&
+      matchElements(elements, index + 1, input, end, to, values)
+    );
   }
   const depth = values.length;
   // An end that one choice has tried in vain, another need not try again.

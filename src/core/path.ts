@@ -36,7 +36,8 @@ export function flatten(tokens: readonly TemplateToken[]): readonly (readonly Pa
   for (const token of tokens) {
     const parts = token.type === 'group' ? [...flatten(token.tokens), []] : [[token]];
     sequences = sequences.flatMap((sequence) => parts.map((part) => [...sequence, ...part]));
-    if (sequences.length > MAX_ALTERNATIVES) throw new PatternError('it has more than 256 combinations of optional groups');
+    if (sequences.length > MAX_ALTERNATIVES)
+      throw new PatternError('it has more than 256 combinations of optional groups');
   }
   return sequences.map(joinText);
 }
@@ -54,7 +55,8 @@ function joinText(tokens: readonly PatternToken[]): readonly PatternToken[] {
   const joined: PatternToken[] = [];
   for (const token of tokens) {
     const last = joined.at(-1);
-    if (token.type === 'text' && last?.type === 'text') joined[joined.length - 1] = { type: 'text', value: last.value + token.value };
+    if (token.type === 'text' && last?.type === 'text')
+      joined[joined.length - 1] = { type: 'text', value: last.value + token.value };
     else joined.push(token);
   }
   return joined;
@@ -64,7 +66,7 @@ function joinText(tokens: readonly PatternToken[]): readonly PatternToken[] {
 function nameWildcards(text: string): string {
   let count = 0;
   // Escapes and quoted names are passed over.
-  return text.replace(/\\[^]|[:*]"(?:\\[^]|[^"\\])*"|\*(?![$_\p{ID_Start}"])/gu, (part) =>
+  return text.replace(/\\.|[:*]"(?:\\.|[^"\\])*"|\*(?![$_\p{ID_Start}"])/gu, (part) =>
     part === '*' ? `*"${count++}"` : part,
   );
 }
@@ -85,8 +87,10 @@ function encodeText(text: string): string {
 
 function explainPathError(error: PathError): string {
   const reserved = /^Unexpected ([()[\]+?!}])/.exec(error.message)?.[1];
-  const text = error.message.replace(/: [^]*|; visit[^]*/u, '');
-  return reserved ? `\`${reserved}\` has a meaning of its own here; write \`\\${reserved}\` for the character` : text;
+  const text = error.message.replace(/: .*|; visit.*/su, '');
+  return reserved
+    ? `\`${reserved}\` has a meaning of its own here; write \`\\${reserved}\` for the character`
+    : text;
 }
 
 /** A path with variables that can be read and written. */

@@ -5,9 +5,12 @@ export type PatternToken =
   | { readonly type: 'wildcard'; readonly name: string };
 
 /** A pattern or template as parsed; `{…}` is an optional group. */
-export type TemplateToken = PatternToken | { readonly type: 'group'; readonly tokens: readonly TemplateToken[] };
+export type TemplateToken =
+  | PatternToken
+  | { readonly type: 'group'; readonly tokens: readonly TemplateToken[] };
 
 /** A pattern that path-to-regexp does not read. */
 export class PatternError extends Error {
+  /** The name, by which other copies of this package know it too. */
   override readonly name = 'PatternError';
 }

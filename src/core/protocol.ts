@@ -55,9 +55,24 @@ export interface Answer {
 
 /** How a resource is delivered; what is missing in the rule's mode, the core completes. */
 export type Delivery =
-  | { readonly type: 'redirect'; readonly status: RedirectStatus }
-  | { readonly type: 'proxy'; readonly delivery: 'stream' | 'rewrite' | 'relay' }
-  | { readonly type: 'respond'; readonly answer: Answer };
+  | {
+      /** The client is sent to the upstream. */
+      readonly type: 'redirect';
+      /** The status that all clients of this ecosystem follow. */
+      readonly status: RedirectStatus;
+    }
+  | {
+      /** The gateway fetches. */
+      readonly type: 'proxy';
+      /** How the answer is handed on, as in `ProxyDecision`. */
+      readonly delivery: 'stream' | 'rewrite' | 'relay';
+    }
+  | {
+      /** The answer is made here. */
+      readonly type: 'respond';
+      /** The answer. */
+      readonly answer: Answer;
+    };
 
 /** Why a request is refused, before a protocol puts it into its own form. */
 export interface Refusal {

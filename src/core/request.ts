@@ -59,9 +59,11 @@ export function findRequestProblem(request: RequestDescriptor): RequestProblem |
   }
   if (!PATH.test(path)) return bad('The path of the request is not a path of RFC 3986.');
   if (hasDotSegment(path)) return bad('The path of the request has a dot segment.');
-  if (path.includes('%') && ENCODED_CONTROL.test(path)) return bad('The path has an encoded control character.');
+  if (path.includes('%') && ENCODED_CONTROL.test(path))
+    return bad('The path has an encoded control character.');
   if (query && !QUERY.test(query)) return bad('The query of the request is not a query of RFC 3986.');
-  if (host.length > MAX_HOST_LENGTH || !HOST.test(host)) return bad('The host of the request is not a host name or an address.');
+  if (host.length > MAX_HOST_LENGTH || !HOST.test(host))
+    return bad('The host of the request is not a host name or an address.');
   return undefined;
 }
 

@@ -54,7 +54,12 @@ interface Host {
 /** All rules, by host, mount, protocol and name. */
 export interface RuleIndex {
   /** Adds one alternative of a rule's pattern; tells whether an earlier rule already has its place. */
-  add(host: string | undefined, at: string, pattern: readonly PatternToken[] | undefined, leaf: Leaf): boolean;
+  add(
+    host: string | undefined,
+    at: string,
+    pattern: readonly PatternToken[] | undefined,
+    leaf: Leaf,
+  ): boolean;
   /**
    * Visits the mounts that a request falls on, the most specific host first and then the longest path, until `visit`
    * returns something.
@@ -72,16 +77,26 @@ export function createRuleIndex(): RuleIndex {
   return {
     add(host, at, pattern, leaf) {
       if (host?.includes(':')) withPorts = true;
-      const entry = host === undefined ? any : host.startsWith('*.') ? ensure(wildcard, host.slice(1), createHost) : ensure(exact, host, createHost);
+      const entry =
+        host === undefined
+          ? any
+          : host.startsWith('*.')
+            ? ensure(wildcard, host.slice(1), createHost)
+            : ensure(exact, host, createHost);
       const group = groupOf(mountOf(entry, at), leaf.rule);
       return addLeaf(pattern ? group.trie.leavesOf(pattern) : group.everything, leaf);
     },
 
     find(host, path, visit) {
       const { name, port } = splitHost(host);
-      let found = withPorts && port !== undefined ? findMount(exact.get(`${name}:${port}`), path, visit) : undefined;
+      let found =
+        withPorts && port !== undefined ? findMount(exact.get(`${name}:${port}`), path, visit) : undefined;
       found ??= findMount(exact.get(name), path, visit);
-      for (let dot = wildcard.size > 0 ? name.indexOf('.') : -1; found === undefined && dot !== -1; dot = name.indexOf('.', dot + 1)) {
+      for (
+        let dot = wildcard.size > 0 ? name.indexOf('.') : -1;
+        found === undefined && dot !== -1;
+        dot = name.indexOf('.', dot + 1)
+      ) {
         found = findMount(wildcard.get(name.slice(dot)), path, visit);
       }
       return found ?? findMount(any, path, visit);
@@ -89,7 +104,11 @@ export function createRuleIndex(): RuleIndex {
   };
 }
 
-function findMount<R>(host: Host | undefined, path: string, visit: (mount: Mount) => R | undefined): R | undefined {
+function findMount<R>(
+  host: Host | undefined,
+  path: string,
+  visit: (mount: Mount) => R | undefined,
+): R | undefined {
   if (!host) return undefined;
   let slash = host.longest === 0 ? -1 : path.lastIndexOf('/', host.longest - 1);
   for (; slash > 0; slash = path.lastIndexOf('/', slash - 1)) {
@@ -136,7 +155,10 @@ function addLeaf(leaves: Leaf[], leaf: Leaf): boolean {
 
 function queryKey({ query }: Leaf): string {
   if (query.length === 0) return '';
-  return query.map(({ key, elements }) => JSON.stringify([key, elements])).sort().join();
+  return query
+    .map(({ key, elements }) => JSON.stringify([key, elements]))
+    .sort()
+    .join();
 }
 
 /** More parameters come first, then more text in their values; the order of equals does not depend on who came first. */

@@ -22,7 +22,8 @@ function countEdits(a: string, b: string): number {
         (current[column - 1] ?? 0) + 1,
         (previous[column - 1] ?? 0) + (same ? 0 : 1),
       );
-      if (a[row - 1] === b[column - 2] && a[row - 2] === b[column - 1]) cost = Math.min(cost, (before[column - 2] ?? cost) + 1);
+      if (a[row - 1] === b[column - 2] && a[row - 2] === b[column - 1])
+        cost = Math.min(cost, (before[column - 2] ?? cost) + 1);
       current.push(cost);
     }
     [before, previous] = [previous, current];

@@ -1,8 +1,8 @@
+import type { IssueCode } from './errors.ts';
 import { formatAuthority, parseAuthority } from './host.ts';
 import { listNames, parseTemplate } from './path.ts';
 import { PatternError, type TemplateToken } from './pattern.ts';
 import { hasDotSegment } from './request.ts';
-import type { IssueCode } from './errors.ts';
 
 /** An address of a rule, read but not yet joined to its `match`. */
 export interface TargetAddress {
@@ -32,7 +32,9 @@ export function parseTarget(text: string): TargetAddress | TargetProblem {
   }
   const rest = scheme ? text.slice(scheme.length + 3) : text;
   const [, authority = '', path = '', query = ''] = /^([^/?#]*)([^?#]*)(?:\?([^#]*))?/.exec(rest) ?? [];
-  const problem = findAuthorityProblem(authority) ?? (rest.includes('#') ? invalid('An address has no fragment; leave `#…` out.') : undefined);
+  const problem =
+    findAuthorityProblem(authority) ??
+    (rest.includes('#') ? invalid('An address has no fragment; leave `#…` out.') : undefined);
   if (problem) return problem;
   const read = parseAuthority(authority);
   if (!read) return invalid(`\`${authority}\` is not a host; write a host name, such as \`ghcr.io\`.`);
@@ -51,7 +53,8 @@ export function parseTarget(text: string): TargetAddress | TargetProblem {
 }
 
 function findAuthorityProblem(authority: string): TargetProblem | undefined {
-  if (authority === '') return invalid('There is no host in this address; write `host/path` or `https://host/path`.');
+  if (authority === '')
+    return invalid('There is no host in this address; write `host/path` or `https://host/path`.');
   if (authority.includes('@')) {
     return {
       code: 'credentials_in_url',
@@ -61,7 +64,8 @@ function findAuthorityProblem(authority: string): TargetProblem | undefined {
   if (/[*{}]|:[^\d]/.test(authority.replace(/^\[[\da-f:.]+\]/i, ''))) {
     return {
       code: 'variable_in_authority',
-      message: 'The host of an address cannot come from a request; write one rule for each host.',
+      message:
+        'The host of an address cannot come from a request, and a slash must follow it before anything optional; write one rule for each host.',
     };
   }
   return undefined;
@@ -75,12 +79,18 @@ function invalid(message: string): TargetProblem {
 export type Params = Readonly<Record<string, string>>;
 
 /** Fills a template with values; `encode` gets each value. A group is left out when a value in it is missing. */
-export function expand(tokens: readonly TemplateToken[], params: Params, encode: (value: string, name: string) => string): string {
+export function expand(
+  tokens: readonly TemplateToken[],
+  params: Params,
+  encode: (value: string, name: string) => string,
+): string {
   let text = '';
   for (const token of tokens) {
     if (token.type === 'text') text += token.value;
-    else if (token.type !== 'group') text += encode(Object.hasOwn(params, token.name) ? (params[token.name] as string) : '', token.name);
-    else if (listRequired(token.tokens).every((name) => Object.hasOwn(params, name))) text += expand(token.tokens, params, encode);
+    else if (token.type !== 'group')
+      text += encode(Object.hasOwn(params, token.name) ? (params[token.name] as string) : '', token.name);
+    else if (listRequired(token.tokens).every((name) => Object.hasOwn(params, name)))
+      text += expand(token.tokens, params, encode);
   }
   return text;
 }

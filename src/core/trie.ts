@@ -85,7 +85,13 @@ function insertTail<T>(node: Node<T>, segments: readonly Segment[]): T[] {
   const text = elements.reduce((sum, element) => sum + (typeof element === 'string' ? element.length : 0), 0);
   const last = elements.at(-1);
   const ending = typeof last === 'string' ? last : '';
-  const tail: Tail<T> = { elements, key, ending, rank: [typeof first === 'string' ? first.length : 0, text], leaves: [] };
+  const tail: Tail<T> = {
+    elements,
+    key,
+    ending,
+    rank: [typeof first === 'string' ? first.length : 0, text],
+    leaves: [],
+  };
   node.tails.push(tail);
   node.tails.sort((a, b) => b.rank[0] - a.rank[0] || b.rank[1] - a.rank[1] || (a.key < b.key ? -1 : 1));
   return tail.leaves;
@@ -120,7 +126,9 @@ function walk<T, R>(
     if (found !== undefined) return found;
   }
   if (node.mixed) {
-    const found = node.mixed.find(subject, from, end, values, (child) => walk(child, subject, end + 1, values, visit));
+    const found = node.mixed.find(subject, from, end, values, (child) =>
+      walk(child, subject, end + 1, values, visit),
+    );
     if (found !== undefined) return found;
   }
   if (node.param && end > from) {

@@ -52,12 +52,17 @@ export interface Leader {
 export function judge(url: URL, leader: Leader): 'named' | 'guarded' | 'refused' {
   if ((url.protocol !== 'https:' && url.protocol !== 'http:') || url.username !== '' || url.password !== '')
     return 'refused';
-  if (url.origin === leader.origin || leader.allow.includes(url.host) || leader.allow.includes(url.hostname))
-    return 'named';
+  if (url.origin === leader.origin || isAllowed(url, leader.allow)) return 'named';
   if (url.protocol === 'http:' && leader.origin.startsWith('https:')) return 'refused';
   const reach = reachOf(url.host);
   if (reach === 'public') return 'guarded';
   return reach !== 'reserved' && reach === reachOf(leader.origin.slice(leader.origin.indexOf('//') + 2))
     ? 'named'
     : 'refused';
+}
+
+/** A host without a port stands for the port of the scheme. */
+function isAllowed(url: URL, allow: readonly string[]): boolean {
+  const port = url.port || (url.protocol === 'https:' ? '443' : '80');
+  return allow.some((host) => host === url.host || host === `${url.hostname}:${port}`);
 }

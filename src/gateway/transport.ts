@@ -55,6 +55,7 @@ export const DEFAULT_TIMEOUTS: Required<Timeouts> = { connect: 10_000, headers: 
 
 /** An upstream that gives no usable answer. */
 export class UpstreamError extends Error {
+  /** The name, by which other copies of this package know it too. */
   override readonly name = 'UpstreamError';
   /** The status for the client: 502, or 504 when time ran out. */
   readonly status: 502 | 504;

@@ -247,7 +247,9 @@ function versionOf(resource: NpmResource): string | undefined {
   if (resource.type !== 'tarball') return undefined;
   const prefix = `${baseOf(resource.name)}-`;
   const { file } = resource;
-  return file.startsWith(prefix) && file.endsWith('.tgz') ? file.slice(prefix.length, -4) || undefined : undefined;
+  return file.startsWith(prefix) && file.endsWith('.tgz')
+    ? file.slice(prefix.length, -4) || undefined
+    : undefined;
 }
 
 function toAnswer({ status, message, headers }: Refusal): Answer {

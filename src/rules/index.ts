@@ -6,8 +6,9 @@
  */
 export { formatIssue, isRuleError, type Position, RuleError, type RuleIssue } from '../core/errors.ts';
 export type { RuleSource } from '../core/rule-source.ts';
+export { protocols } from '../protocols/index.ts';
 export type { Environment } from './expand.ts';
 export { type LoadOptions, loadRules, type RuleFileSource } from './file.ts';
 export { type ParseOptions, parseRules } from './parse.ts';
 export type { RuleEntry, RuleFile } from './rule-file.ts';
-export { ruleFileJsonSchema } from './schema.ts';
+export { ruleFileJsonSchema, type SchemaOptions } from './schema.ts';

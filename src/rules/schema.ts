@@ -1,5 +1,6 @@
 import * as z from 'zod/mini';
-import { protocols } from '../protocols/index.ts';
+import type { Protocol } from '../core/protocol.ts';
+import { protocols as allProtocols } from '../protocols/index.ts';
 import type { RuleFile } from './rule-file.ts';
 
 /** What the schema finds wrong; a choice of forms has the `errors` of each. */
@@ -209,8 +210,15 @@ export const allowedKeys: Readonly<Record<string, readonly string[]>> = {
   auth: [...Object.keys(basic.shape), ...Object.keys(bearer.shape)],
 };
 
+/** Options of `ruleFileJsonSchema`. */
+export interface SchemaOptions {
+  /** The protocols that rules may name. Default every protocol of this package. */
+  readonly protocols?: readonly Protocol[] | undefined;
+}
+
 /** Makes the JSON Schema of rule files (draft 2020-12), with which editors complete, explain and check. */
-export function ruleFileJsonSchema(): Record<string, unknown> {
+export function ruleFileJsonSchema(options: SchemaOptions = {}): Record<string, unknown> {
+  const { protocols = allProtocols } = options;
   const schema = z.toJSONSchema(ruleFile, {
     metadata: documentation,
     io: 'input',

@@ -46,6 +46,7 @@ const HINTS: Readonly<Record<string, string>> = {
   BLOCK_AS_IMPLICIT_KEY: 'put a value that has a colon in quotes',
   NON_STRING_KEY: 'write a word as the key',
   TAB_AS_INDENT: 'indent with spaces',
+  UNEXPECTED_TOKEN: 'put text with brackets, braces or quotes in quotes',
   TAG_RESOLVE_FAILED: 'put a value that starts with `!` in quotes',
 };
 

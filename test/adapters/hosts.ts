@@ -56,7 +56,7 @@ export const hosts: readonly Host[] = [
     name: 'Express 4',
     embedded: true,
     mends: false,
-    create: (rules, options) => createExpress(express4 as unknown as typeof express, rules, options),
+    create: (rules, options) => createExpress(express4, rules, options),
   },
   {
     name: 'fetch',

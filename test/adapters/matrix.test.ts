@@ -59,7 +59,6 @@ const cases: readonly Case[] = [
   { name: 'an escape that is none', target: '/dl/%u002e', expected: 400 },
   { name: 'an encoded line break', target: '/dl/%0d%0aLocation:x', expected: 400 },
   { name: 'an encoded NUL', target: '/dl/%00', expected: 400 },
-  { name: 'bytes that are no ASCII', target: '/dl/\u00e9', expected: 400, mended: 'https://cdn.example/files/%C3%A9' },
   { name: 'a fragment', target: '/dl/a#b', expected: 400, mended: 'unknown' },
   { name: 'a target of 9000 bytes', target: `/dl/${'a'.repeat(9000)}`, expected: 414 },
   { name: 'a query of 9000 bytes', target: `/dl/a?${'a'.repeat(9000)}`, expected: 414 },
@@ -84,7 +83,6 @@ const cases: readonly Case[] = [
   { name: 'an absolute target without a path', target: 'http://get.acme.dev?b', expected: 'pass', mended: 'unknown' },
   { name: 'an absolute target elsewhere', target: 'http://evil.example/dl/a', expected: 'pass', mended: 'unknown' },
   { name: 'an absolute target with a name', target: 'http://get.acme.dev@evil.example/dl/a', expected: 400, mended: 'unknown' },
-  { name: 'an absolute target with a backslash', target: 'http://get.acme.dev\\@evil.example/dl/a', expected: 400, mended: 'unknown' },
   { name: 'another scheme', target: 'ftp://get.acme.dev/dl/a', expected: 400, mended: 'unknown' },
 
   { name: 'forwarded fields of a stranger', target: '/dl/a', fields: [...own, 'X-Forwarded-Host: evil.example', 'Forwarded: host=evil.example'], expected: 'https://cdn.example/files/a' },
@@ -97,9 +95,13 @@ const cases: readonly Case[] = [
   { name: 'a write', method: 'DELETE', target: '/dl/a', expected: 405 },
 ];
 
-const rows = hosts.flatMap((host) => cases.filter(({ mended }) => !host.mends || mended !== 'unknown').map((row) => [host, row] as const));
+const rows = hosts.flatMap((host) =>
+  cases
+    .filter(({ mended }) => !host.mends || mended !== 'unknown')
+    .map((row) => [host.name, row.name, host, row] as const),
+);
 
-test.each(rows)('on $name: $1.name', async (host, row) => {
+test.each(rows)('on %s: %s', async (_host, _name, host, row) => {
   const { port } = await listen(host.create(rules));
   const { target, method = 'GET', fields = own } = row;
   const lines = [`${method} ${target} HTTP/1.1`, ...fields, 'Connection: close', '', ''];

@@ -22,7 +22,9 @@ export const pattern: fc.Arbitrary<readonly PatternToken[]> = fc.array(part, { m
 /** Patterns that compile, starting with a slash. */
 export const pathPattern: fc.Arbitrary<readonly PatternToken[]> = fc
   .array(part, { minLength: 1, maxLength: 5 })
-  .map((parts) => toTokens([['/', 'none'], ...parts.map(([text, variable]): Part => [text || '/', variable])]));
+  .map((parts) =>
+    toTokens([['/', 'none'], ...parts.map(([text, variable]): Part => [text || '/', variable])]),
+  );
 
 function toTokens(parts: readonly Part[]): readonly PatternToken[] {
   const tokens: PatternToken[] = [];
@@ -46,10 +48,20 @@ export interface Filling {
 
 /** Fills patterns: mostly right, often wrong by a character. */
 export const filling: fc.Arbitrary<Filling> = fc.record({
-  values: fc.array(fc.string({ unit: fc.constantFrom(...CHARACTERS), maxLength: 5 }), { minLength: 6, maxLength: 6 }),
+  values: fc.array(fc.string({ unit: fc.constantFrom(...CHARACTERS), maxLength: 5 }), {
+    minLength: 6,
+    maxLength: 6,
+  }),
   faults: fc.array(
     fc.tuple(
-      fc.constantFrom('none' as const, 'none' as const, 'drop' as const, 'insert' as const, 'double' as const, 'append' as const),
+      fc.constantFrom(
+        'none' as const,
+        'none' as const,
+        'drop' as const,
+        'insert' as const,
+        'double' as const,
+        'append' as const,
+      ),
       fc.nat(40),
       fc.constantFrom(...CHARACTERS),
     ),
@@ -60,7 +72,9 @@ export const filling: fc.Arbitrary<Filling> = fc.record({
 /** A text that a pattern matches, or nearly. */
 export function fill(tokens: readonly PatternToken[], { values, faults }: Filling): string {
   let next = 0;
-  const text = tokens.map((token) => (token.type === 'text' ? token.value : values[next++ % values.length])).join('');
+  const text = tokens
+    .map((token) => (token.type === 'text' ? token.value : values[next++ % values.length]))
+    .join('');
   return faults.reduce((input, [kind, at, character]) => {
     const index = input.length === 0 ? 0 : at % input.length;
     if (kind === 'drop') return input.slice(0, index) + input.slice(index + 1);
@@ -72,5 +86,7 @@ export function fill(tokens: readonly PatternToken[], { values, faults }: Fillin
 
 /** Whether no two variables stand side by side. */
 export function isCompilable(tokens: readonly PatternToken[]): boolean {
-  return tokens.every((token, index) => index === 0 || token.type === 'text' || tokens[index - 1]?.type === 'text');
+  return tokens.every(
+    (token, index) => index === 0 || token.type === 'text' || tokens[index - 1]?.type === 'text',
+  );
 }

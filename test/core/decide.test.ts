@@ -16,7 +16,8 @@ import { hostilePath, hostileQuery, hostileText } from './hostile.ts';
 
 /** Reads an address without changing it, as a URL parser would. */
 function request(url: string, more: Partial<RequestDescriptor> = {}): RequestDescriptor {
-  const [, scheme, host = '', path = '', query] = /^(https?):\/\/([^/]*)([^?]*)(?:\?([^]*))?$/.exec(url) ?? [];
+  const [, scheme, host = '', path = '', query] =
+    /^(https?):\/\/([^/]*)([^?]*)(?:\?([^]*))?$/.exec(url) ?? [];
   return { method: 'GET', scheme: scheme as 'https', host, path, query, ...more };
 }
 
@@ -27,7 +28,8 @@ function show(decision: Decision): string {
   return decision.type === 'respond' ? `${decision.status}` : 'pass';
 }
 
-const decideShown = (rules: readonly Rule[], url: string, more?: Partial<RequestDescriptor>) => show(decide(compileRules(rules), request(url, more)));
+const decideShown = (rules: readonly Rule[], url: string, more?: Partial<RequestDescriptor>) =>
+  show(decide(compileRules(rules), request(url, more)));
 
 /** The name of the rule that a request follows. */
 function ruleFor(rules: readonly Rule[], url: string): string | undefined {
@@ -36,7 +38,15 @@ function ruleFor(rules: readonly Rule[], url: string): string | undefined {
 }
 
 describe('the host of a rule', () => {
-  const hosts = ['get.acme.example', '*.acme.example', '*.get.acme.example', 'get.acme.example:8080', '[::1]', '127.0.0.1:1', '*.b.example'];
+  const hosts = [
+    'get.acme.example',
+    '*.acme.example',
+    '*.get.acme.example',
+    'get.acme.example:8080',
+    '[::1]',
+    '127.0.0.1:1',
+    '*.b.example',
+  ];
   const rules = hosts.map((host) => rule(file, { name: host, host, to: 'https://cdn.example' }));
 
   test.each<[host: string, rule: string | undefined]>([
@@ -85,7 +95,11 @@ describe('the host of a rule', () => {
 
   test('may be several', () => {
     const list = [rule(file, { name: 'x', host: ['a.example', 'B.example'], to: 'https://cdn.example' })];
-    expect(['a', 'b', 'c'].map((name) => ruleFor(list, `https://${name}.example/`))).toEqual(['x', 'x', undefined]);
+    expect(['a', 'b', 'c'].map((name) => ruleFor(list, `https://${name}.example/`))).toEqual([
+      'x',
+      'x',
+      undefined,
+    ]);
   });
 });
 
@@ -118,7 +132,10 @@ describe('the mount of a rule', () => {
   });
 
   test('the protocol that reads any path is asked last, whatever the order', () => {
-    const both = [rule(file, { name: 'file', to: 'https://f.example' }), rule(oci, { name: 'oci', to: 'ghcr.io' })];
+    const both = [
+      rule(file, { name: 'file', to: 'https://f.example' }),
+      rule(oci, { name: 'oci', to: 'ghcr.io' }),
+    ];
     for (const order of [both, [...both].reverse()]) {
       expect(ruleFor(order, 'https://a.example/v2/acme/app/manifests/1')).toBe('oci');
       expect(ruleFor(order, 'https://a.example/v1/x')).toBe('file');
@@ -127,18 +144,36 @@ describe('the mount of a rule', () => {
 });
 
 describe('the most specific rule wins', () => {
-  const patterns = ['/cli/v1.tgz', '/cli/v:v.tgz', '/cli/v:v', '/cli/:v', '/cli/v*rest', '/cli/*rest', '/:dir/v1.tgz', '/*rest/v1.tgz', '/*rest', undefined];
-  const rules = patterns.map((match) => rule(file, { name: match ?? 'everything', match, to: 'https://cdn.example' }));
+  const patterns = [
+    '/cli/v1.tgz',
+    '/cli/v:v.tgz',
+    '/cli/v:v',
+    '/cli/:v',
+    '/cli/v*rest',
+    '/cli/*rest',
+    '/:dir/v1.tgz',
+    '/*rest/v1.tgz',
+    '/*rest',
+    undefined,
+  ];
+  const rules = patterns.map((match) =>
+    rule(file, { name: match ?? 'everything', match, to: 'https://cdn.example' }),
+  );
 
   test('and each in turn, once those before it are gone', () => {
     for (const [index, match] of patterns.entries()) {
       expect(ruleFor(rules.slice(index), 'https://a.example/cli/v1.tgz')).toBe(match ?? 'everything');
-      expect(ruleFor(rules.slice(index).reverse(), 'https://a.example/cli/v1.tgz')).toBe(match ?? 'everything');
+      expect(ruleFor(rules.slice(index).reverse(), 'https://a.example/cli/v1.tgz')).toBe(
+        match ?? 'everything',
+      );
     }
   });
 
   test('of the same pattern, the first', () => {
-    const same = [rule(file, { name: '1', match: '/:a', to: 'a.example' }), rule(file, { name: '2', match: '/:b', to: 'a.example' })];
+    const same = [
+      rule(file, { name: '1', match: '/:a', to: 'a.example' }),
+      rule(file, { name: '2', match: '/:b', to: 'a.example' }),
+    ];
     expect(ruleFor(same, 'https://a.example/x')).toBe('1');
   });
 
@@ -156,9 +191,22 @@ describe('the most specific rule wins', () => {
     ['OS=linux', '/dl'],
     ['os=', '/dl'],
   ])('of the same path, the one that asks most of the query: %s follows %s', (query, name) => {
-    const asked = ['/dl?os=:os', '/dl', '/dl?latest', '/dl?os=linux', '/dl?os=l:rest', '/dl?os=:os&arch=:arch', '/dl?os=linux&arch=:arch'];
+    const asked = [
+      '/dl?os=:os',
+      '/dl',
+      '/dl?latest',
+      '/dl?os=linux',
+      '/dl?os=l:rest',
+      '/dl?os=:os&arch=:arch',
+      '/dl?os=linux&arch=:arch',
+    ];
     for (const order of [asked, [...asked].reverse()]) {
-      expect(ruleFor(order.map((match) => rule(file, { name: match, match, to: 'https://cdn.example' })), `https://a.example/dl?${query}`)).toBe(name);
+      expect(
+        ruleFor(
+          order.map((match) => rule(file, { name: match, match, to: 'https://cdn.example' })),
+          `https://a.example/dl?${query}`,
+        ),
+      ).toBe(name);
     }
   });
 });
@@ -166,55 +214,245 @@ describe('the most specific rule wins', () => {
 /** One rule, one request. */
 const targets: readonly (readonly [title: string, config: RuleConfig, path: string, shown: string])[] = [
   ['a bare host keeps the path', { match: '/a/:b', to: 'cdn.example' }, '/a/x', 'https://cdn.example/a/x'],
-  ['a bare host with a slash does too', { match: '/a/*b', to: 'https://cdn.example/' }, '/a/x/y', 'https://cdn.example/a/x/y'],
+  [
+    'a bare host with a slash does too',
+    { match: '/a/*b', to: 'https://cdn.example/' },
+    '/a/x/y',
+    'https://cdn.example/a/x/y',
+  ],
   ['everything below a base', { to: 'https://cdn.example/base' }, '/a/x', 'https://cdn.example/base/a/x'],
-  ['everything below a base with a slash', { to: 'https://cdn.example/base//' }, '/a/', 'https://cdn.example/base/a/'],
-  ['the rest below a base', { match: '/dl/*rest', to: 'https://cdn.example/base/' }, '/dl/a/x', 'https://cdn.example/base/a/x'],
-  ['a template', { match: '/:v/a-:p.tgz', to: 'https://cdn.example/v:v/a-:p' }, '/1/a-linux.tgz', 'https://cdn.example/v1/a-linux'],
-  ['a template with a wildcard', { match: '/dl/*rest', to: 'https://cdn.example/x/*rest' }, '/dl/a/b', 'https://cdn.example/x/a/b'],
-  ['a wildcard without a name', { match: '/dl/*', to: 'https://cdn.example/x/*' }, '/dl/a/b', 'https://cdn.example/x/a/b'],
-  ['a template that ends in a slash', { match: '/docs/:p/', to: 'https://cdn.example/:p/' }, '/docs/x/', 'https://cdn.example/x/'],
-  ['a constant', { match: '/install', to: 'https://cdn.example/install.sh' }, '/install', 'https://cdn.example/install.sh'],
-  ['a constant that ends in a slash', { match: '/docs', to: 'https://cdn.example/docs/' }, '/docs', 'https://cdn.example/docs/'],
-  ['a constant for all of a variable', { match: '/:any', to: 'https://cdn.example/x' }, '/y', 'https://cdn.example/x'],
-  ['an optional group that is there', { match: '/a{/:b}', to: 'https://cdn.example/x{/:b}/y' }, '/a/1', 'https://cdn.example/x/1/y'],
-  ['an optional group that is not there', { match: '/a{/:b}', to: 'https://cdn.example/x{/:b}/y' }, '/a', 'https://cdn.example/x/y'],
-  ['an optional group in one, the outer is there', { match: '/a{/:b{/:c}}', to: 'https://cdn.example{\\/x}' }, '/a', 'variable_in_authority'],
-  ['nested groups', { match: '/a{/:b{/:c}}', to: 'https://cdn.example/x{/:b{/:c}}' }, '/a/1', 'https://cdn.example/x/1'],
-  ['nested groups, all there', { match: '/a{/:b{/:c}}', to: 'https://cdn.example/x{/:b{/:c}}' }, '/a/1/2', 'https://cdn.example/x/1/2'],
-  ['a group named like what objects have', { match: '/a{/:constructor}', to: 'https://cdn.example/x{/:constructor}' }, '/a', 'https://cdn.example/x'],
-  ['a quoted name', { match: '/:"my version"', to: 'https://cdn.example/:"my version"' }, '/1', 'https://cdn.example/1'],
-  ['a value stays as it was sent', { match: '/:a', to: 'https://cdn.example/x/:a' }, '/%2F%3f%C3%A9%25', 'https://cdn.example/x/%2F%3f%C3%A9%25'],
-  ['text is encoded as clients would', { match: '/é', to: 'https://cdn.example/ü b' }, '/%C3%A9', 'https://cdn.example/%C3%BC%20b'],
+  [
+    'everything below a base with a slash',
+    { to: 'https://cdn.example/base//' },
+    '/a/',
+    'https://cdn.example/base/a/',
+  ],
+  [
+    'the rest below a base',
+    { match: '/dl/*rest', to: 'https://cdn.example/base/' },
+    '/dl/a/x',
+    'https://cdn.example/base/a/x',
+  ],
+  [
+    'a template',
+    { match: '/:v/a-:p.tgz', to: 'https://cdn.example/v:v/a-:p' },
+    '/1/a-linux.tgz',
+    'https://cdn.example/v1/a-linux',
+  ],
+  [
+    'a template with a wildcard',
+    { match: '/dl/*rest', to: 'https://cdn.example/x/*rest' },
+    '/dl/a/b',
+    'https://cdn.example/x/a/b',
+  ],
+  [
+    'a wildcard without a name',
+    { match: '/dl/*', to: 'https://cdn.example/x/*' },
+    '/dl/a/b',
+    'https://cdn.example/x/a/b',
+  ],
+  [
+    'a template that ends in a slash',
+    { match: '/docs/:p/', to: 'https://cdn.example/:p/' },
+    '/docs/x/',
+    'https://cdn.example/x/',
+  ],
+  [
+    'a constant',
+    { match: '/install', to: 'https://cdn.example/install.sh' },
+    '/install',
+    'https://cdn.example/install.sh',
+  ],
+  [
+    'a constant that ends in a slash',
+    { match: '/docs', to: 'https://cdn.example/docs/' },
+    '/docs',
+    'https://cdn.example/docs/',
+  ],
+  [
+    'a constant for all of a variable',
+    { match: '/:any', to: 'https://cdn.example/x' },
+    '/y',
+    'https://cdn.example/x',
+  ],
+  [
+    'an optional group that is there',
+    { match: '/a{/:b}', to: 'https://cdn.example/x{/:b}/y' },
+    '/a/1',
+    'https://cdn.example/x/1/y',
+  ],
+  [
+    'an optional group that is not there',
+    { match: '/a{/:b}', to: 'https://cdn.example/x{/:b}/y' },
+    '/a',
+    'https://cdn.example/x/y',
+  ],
+  [
+    'an optional group in one, the outer is there',
+    { match: '/a{/:b{/:c}}', to: 'https://cdn.example{\\/x}' },
+    '/a',
+    'variable_in_authority',
+  ],
+  [
+    'nested groups',
+    { match: '/a{/:b{/:c}}', to: 'https://cdn.example/x{/:b{/:c}}' },
+    '/a/1',
+    'https://cdn.example/x/1',
+  ],
+  [
+    'nested groups, all there',
+    { match: '/a{/:b{/:c}}', to: 'https://cdn.example/x{/:b{/:c}}' },
+    '/a/1/2',
+    'https://cdn.example/x/1/2',
+  ],
+  [
+    'a group named like what objects have',
+    { match: '/a{/:constructor}', to: 'https://cdn.example/x{/:constructor}' },
+    '/a',
+    'https://cdn.example/x',
+  ],
+  [
+    'a quoted name',
+    { match: '/:"my version"', to: 'https://cdn.example/:"my version"' },
+    '/1',
+    'https://cdn.example/1',
+  ],
+  [
+    'a value stays as it was sent',
+    { match: '/:a', to: 'https://cdn.example/x/:a' },
+    '/%2F%3f%C3%A9%25',
+    'https://cdn.example/x/%2F%3f%C3%A9%25',
+  ],
+  [
+    'text is encoded as clients would',
+    { match: '/é', to: 'https://cdn.example/ü b' },
+    '/%C3%A9',
+    'https://cdn.example/%C3%BC%20b',
+  ],
   ['a port', { to: 'http://localhost:5000/x' }, '/a', 'http://localhost:5000/x/a'],
   ['an IPv6 address', { to: 'http://[::1]:5000' }, '/a', 'http://[::1]:5000/a'],
 
-  ['a query is carried over', { to: 'https://cdn.example' }, '/a?b=%2f&b=2&&c', 'https://cdn.example/a?b=%2f&b=2&&c'],
-  ['a query with dot segments is carried over', { match: '/:a', to: 'https://cdn.example/:a' }, '/a?next=/x/../y', 'https://cdn.example/a?next=/x/../y'],
+  [
+    'a query is carried over',
+    { to: 'https://cdn.example' },
+    '/a?b=%2f&b=2&&c',
+    'https://cdn.example/a?b=%2f&b=2&&c',
+  ],
+  [
+    'a query with dot segments is carried over',
+    { match: '/:a', to: 'https://cdn.example/:a' },
+    '/a?next=/x/../y',
+    'https://cdn.example/a?next=/x/../y',
+  ],
   ['an empty query is none', { to: 'https://cdn.example' }, '/a?', 'https://cdn.example/a'],
   ['a query is dropped', { to: 'https://cdn.example', query: 'drop' }, '/a?b=1', 'https://cdn.example/a'],
   ['no query is dropped', { to: 'https://cdn.example', query: 'drop' }, '/a', 'https://cdn.example/a'],
-  ["the target's own query stays when one is dropped", { to: 'https://cdn.example?x=1', query: 'drop' }, '/a?b=1', 'https://cdn.example/a?x=1'],
-  ["the target's own query comes first", { to: 'https://cdn.example/y?x=1' }, '/a?b=1', 'https://cdn.example/y/a?x=1&b=1'],
-  ["the target's own query wins", { to: 'https://cdn.example/?x=1&y' }, '/a?y=2&%78=3&z=4', 'https://cdn.example/a?x=1&y&z=4'],
+  [
+    "the target's own query stays when one is dropped",
+    { to: 'https://cdn.example?x=1', query: 'drop' },
+    '/a?b=1',
+    'https://cdn.example/a?x=1',
+  ],
+  [
+    "the target's own query comes first",
+    { to: 'https://cdn.example/y?x=1' },
+    '/a?b=1',
+    'https://cdn.example/y/a?x=1&b=1',
+  ],
+  [
+    "the target's own query wins",
+    { to: 'https://cdn.example/?x=1&y' },
+    '/a?y=2&%78=3&z=4',
+    'https://cdn.example/a?x=1&y&z=4',
+  ],
   ["the target's own query alone", { to: 'https://cdn.example/y?x=1' }, '/a', 'https://cdn.example/y/a?x=1'],
-  ['a variable of the path in the query', { match: '/:a', to: 'https://cdn.example/x?a=:a' }, '/1', 'https://cdn.example/x?a=1'],
-  ['a variable of the path adds no parameter', { match: '/:a', to: 'https://cdn.example/x?a=:a' }, '/1&b=2+3', 'https://cdn.example/x?a=1%26b=2%2B3'],
-  ['the rest only in the query', { match: '/dl/*rest', to: 'https://cdn.example/get?file=*rest' }, '/dl/a/b', 'https://cdn.example/get?file=a/b'],
-  ['an optional parameter that is there', { match: '/a{/:v}', to: 'https://cdn.example/x?t=1{&v=:v}' }, '/a/2', 'https://cdn.example/x?t=1&v=2'],
-  ['an optional parameter that is not there', { match: '/a{/:v}', to: 'https://cdn.example/x?t=1{&v=:v}' }, '/a', 'https://cdn.example/x?t=1'],
+  [
+    'a variable of the path in the query',
+    { match: '/:a', to: 'https://cdn.example/x?a=:a' },
+    '/1',
+    'https://cdn.example/x?a=1',
+  ],
+  [
+    'a variable of the path adds no parameter',
+    { match: '/:a', to: 'https://cdn.example/x?a=:a' },
+    '/1&b=2+3',
+    'https://cdn.example/x?a=1%26b=2%2B3',
+  ],
+  [
+    'the rest only in the query',
+    { match: '/dl/*rest', to: 'https://cdn.example/get?file=*rest' },
+    '/dl/a/b',
+    'https://cdn.example/get?file=a/b',
+  ],
+  [
+    'an optional parameter that is there',
+    { match: '/a{/:v}', to: 'https://cdn.example/x?t=1{&v=:v}' },
+    '/a/2',
+    'https://cdn.example/x?t=1&v=2',
+  ],
+  [
+    'an optional parameter that is not there',
+    { match: '/a{/:v}', to: 'https://cdn.example/x?t=1{&v=:v}' },
+    '/a',
+    'https://cdn.example/x?t=1',
+  ],
 
-  ['variables of the query, in any order', { match: '/dl?os=:os&v=:v', to: 'https://cdn.example/:v/:os', query: 'drop' }, '/dl?v=1&x=2&os=linux', 'https://cdn.example/1/linux'],
-  ['a constant of the query', { match: '/dl?os=linux', to: 'https://cdn.example/x', query: 'drop' }, '/dl?os=linux', 'https://cdn.example/x'],
-  ['another constant of the query', { match: '/dl?os=linux', to: 'https://cdn.example/x' }, '/dl?os=mac', 'pass'],
+  [
+    'variables of the query, in any order',
+    { match: '/dl?os=:os&v=:v', to: 'https://cdn.example/:v/:os', query: 'drop' },
+    '/dl?v=1&x=2&os=linux',
+    'https://cdn.example/1/linux',
+  ],
+  [
+    'a constant of the query',
+    { match: '/dl?os=linux', to: 'https://cdn.example/x', query: 'drop' },
+    '/dl?os=linux',
+    'https://cdn.example/x',
+  ],
+  [
+    'another constant of the query',
+    { match: '/dl?os=linux', to: 'https://cdn.example/x' },
+    '/dl?os=mac',
+    'pass',
+  ],
   ['a parameter that is missing', { match: '/dl?os=:os', to: 'https://cdn.example/:os' }, '/dl', 'pass'],
   ['a parameter that is empty', { match: '/dl?os=:os', to: 'https://cdn.example/:os' }, '/dl?os=', 'pass'],
-  ['a pattern within a value', { match: '/dl?f=:a-:b.tgz', to: 'https://cdn.example/:a/:b', query: 'drop' }, '/dl?f=x-1.2.tgz', 'https://cdn.example/x/1.2'],
-  ['a value with slashes is one segment', { match: '/dl?f=:f', to: 'https://cdn.example/x/:f', query: 'drop' }, '/dl?f=a/b?c', 'https://cdn.example/x/a%2Fb%3Fc'],
-  ['a value that no path may have raw is encoded', { match: '/dl?f=:f', to: 'https://cdn.example/x/:f', query: 'drop' }, '/dl?f="<\\^`{}>%zz%2f', 'https://cdn.example/x/%22%3C%5C%5E%60%7B%7D%3E%25zz%2f'],
-  ['a value of the query in a query', { match: '/dl?f=:f', to: 'https://cdn.example/x?g=:f', query: 'drop' }, '/dl?f=a/b%26+c', 'https://cdn.example/x?g=a/b%26+c'],
-  ['a name of the query with escapes', { match: '/dl?f\\[a\\]=:f', to: 'https://cdn.example/:f', query: 'drop' }, '/dl?f[a]=1', 'https://cdn.example/1'],
-  ['a question mark that is quoted', { match: '/:"a?b"', to: 'https://cdn.example/:"a?b"x' }, '/1', 'invalid_target'],
+  [
+    'a pattern within a value',
+    { match: '/dl?f=:a-:b.tgz', to: 'https://cdn.example/:a/:b', query: 'drop' },
+    '/dl?f=x-1.2.tgz',
+    'https://cdn.example/x/1.2',
+  ],
+  [
+    'a value with slashes is one segment',
+    { match: '/dl?f=:f', to: 'https://cdn.example/x/:f', query: 'drop' },
+    '/dl?f=a/b?c',
+    'https://cdn.example/x/a%2Fb%3Fc',
+  ],
+  [
+    'a value that no path may have raw is encoded',
+    { match: '/dl?f=:f', to: 'https://cdn.example/x/:f', query: 'drop' },
+    '/dl?f="<\\^`{}>%zz%2f',
+    'https://cdn.example/x/%22%3C%5C%5E%60%7B%7D%3E%25zz%2f',
+  ],
+  [
+    'a value of the query in a query',
+    { match: '/dl?f=:f', to: 'https://cdn.example/x?g=:f', query: 'drop' },
+    '/dl?f=a/b%26+c',
+    'https://cdn.example/x?g=a/b%26+c',
+  ],
+  [
+    'a name of the query with escapes',
+    { match: '/dl?f\\[a\\]=:f', to: 'https://cdn.example/:f', query: 'drop' },
+    '/dl?f[a]=1',
+    'https://cdn.example/1',
+  ],
+  [
+    'a question mark that is quoted',
+    { match: '/:"a?b"', to: 'https://cdn.example/:"a?b"x' },
+    '/1',
+    'invalid_target',
+  ],
 ];
 
 describe('where a rule of files leads', () => {
@@ -226,7 +464,9 @@ describe('where a rule of files leads', () => {
     // Over http, so that http targets are redirected to as well.
     const expected = shown === 'pass' ? 'pass' : `302 ${shown}`;
     expect(decideShown([rule(file, config)], `http://get.acme.example${path}`)).toBe(expected);
-    expect(decideShown([rule(file, { ...config, mode: 'proxy' })], `http://get.acme.example${path}`)).toBe(expected.replace('302', 'stream'));
+    expect(decideShown([rule(file, { ...config, mode: 'proxy' })], `http://get.acme.example${path}`)).toBe(
+      expected.replace('302', 'stream'),
+    );
   });
 });
 
@@ -235,7 +475,11 @@ describe('where a rule of names leads', () => {
     [{ match: 'acme/*image', to: 'ghcr.io' }, 'acme/app', 'https://ghcr.io/v2/acme/app'],
     [{ match: 'acme/*image', to: 'ghcr.io/acme-inc' }, 'acme/a/b', 'https://ghcr.io/v2/acme-inc/a/b'],
     [{ match: 'acme/*image', to: 'ghcr.io/acme-inc/' }, 'acme/app', 'https://ghcr.io/v2/acme-inc/app'],
-    [{ match: 'acme/*image', to: 'ghcr.io/acme-inc/x-*image' }, 'acme/app', 'https://ghcr.io/v2/acme-inc/x-app'],
+    [
+      { match: 'acme/*image', to: 'ghcr.io/acme-inc/x-*image' },
+      'acme/app',
+      'https://ghcr.io/v2/acme-inc/x-app',
+    ],
     [{ match: 'acme/:image', to: 'ghcr.io/:image/:image/' }, 'acme/app', 'https://ghcr.io/v2/app/app'],
     [{ match: 'acme/*', to: 'ghcr.io/x/*' }, 'acme/app', 'https://ghcr.io/v2/x/app'],
     [{ to: 'ghcr.io/acme' }, 'app', 'https://ghcr.io/v2/acme/app'],
@@ -245,28 +489,120 @@ describe('where a rule of names leads', () => {
     [{ match: 'a{/:b}', to: 'ghcr.io/x{/:b}' }, 'a/b', 'https://ghcr.io/v2/x/b'],
   ])('%j: %s', (config, name, target) => {
     const rules = [rule(oci, { ...config, mode: 'redirect' })];
-    expect(decideShown(rules, `http://get.acme.example/v2/${name}/manifests/1`)).toBe(`307 ${target}/manifests/1`);
+    expect(decideShown(rules, `http://get.acme.example/v2/${name}/manifests/1`)).toBe(
+      `307 ${target}/manifests/1`,
+    );
   });
 });
 
 describe('what is done', () => {
-  const cases: readonly (readonly [title: string, config: RuleConfig, url: string, more: Partial<RequestDescriptor>, shown: string])[] = [
+  const cases: readonly (readonly [
+    title: string,
+    config: RuleConfig,
+    url: string,
+    more: Partial<RequestDescriptor>,
+    shown: string,
+  ])[] = [
     ['auto redirects', { to: 'cdn.example' }, 'https://a.example/x', {}, '302 https://cdn.example/x'],
-    ['redirect redirects', { to: 'cdn.example', mode: 'redirect' }, 'https://a.example/x', {}, '302 https://cdn.example/x'],
-    ['proxy streams', { to: 'cdn.example', mode: 'proxy' }, 'https://a.example/x', {}, 'stream https://cdn.example/x'],
-    ['HEAD is as GET', { to: 'cdn.example' }, 'https://a.example/x', { method: 'HEAD' }, '302 https://cdn.example/x'],
-    ['a status of the rule', { to: 'cdn.example', status: 308 }, 'https://a.example/x', {}, '308 https://cdn.example/x'],
-    ['a status of the rule, in mode redirect', { to: 'cdn.example', status: 301, mode: 'redirect' }, 'https://a.example/x', {}, '301 https://cdn.example/x'],
-    ['a status of the rule says nothing of proxying', { to: 'cdn.example', status: 301, mode: 'proxy' }, 'https://a.example/x', {}, 'stream https://cdn.example/x'],
-    ['a credential is never redirected away from', { to: 'cdn.example', auth: { token: 'x' } }, 'https://a.example/x', {}, 'relay https://cdn.example/x'],
-    ['a credential of an upstream', { to: { url: 'cdn.example', auth: { token: 'x' } } }, 'https://a.example/x', {}, 'relay https://cdn.example/x'],
-    ['a credential in mode proxy', { to: 'cdn.example', auth: { token: 'x' }, mode: 'proxy' }, 'https://a.example/x', {}, 'stream https://cdn.example/x'],
-    ['a credential in mode redirect', { to: 'cdn.example', auth: { token: 'x' }, mode: 'redirect' }, 'https://a.example/x', {}, '302 https://cdn.example/x'],
-    ['from https not to http', { to: 'http://cdn.example' }, 'https://a.example/x', {}, 'stream http://cdn.example/x'],
-    ['from https not to http in mode redirect either', { to: 'http://cdn.example', mode: 'redirect' }, 'https://a.example/x', {}, 'stream http://cdn.example/x'],
+    [
+      'redirect redirects',
+      { to: 'cdn.example', mode: 'redirect' },
+      'https://a.example/x',
+      {},
+      '302 https://cdn.example/x',
+    ],
+    [
+      'proxy streams',
+      { to: 'cdn.example', mode: 'proxy' },
+      'https://a.example/x',
+      {},
+      'stream https://cdn.example/x',
+    ],
+    [
+      'HEAD is as GET',
+      { to: 'cdn.example' },
+      'https://a.example/x',
+      { method: 'HEAD' },
+      '302 https://cdn.example/x',
+    ],
+    [
+      'a status of the rule',
+      { to: 'cdn.example', status: 308 },
+      'https://a.example/x',
+      {},
+      '308 https://cdn.example/x',
+    ],
+    [
+      'a status of the rule, in mode redirect',
+      { to: 'cdn.example', status: 301, mode: 'redirect' },
+      'https://a.example/x',
+      {},
+      '301 https://cdn.example/x',
+    ],
+    [
+      'a status of the rule says nothing of proxying',
+      { to: 'cdn.example', status: 301, mode: 'proxy' },
+      'https://a.example/x',
+      {},
+      'stream https://cdn.example/x',
+    ],
+    [
+      'a credential is never redirected away from',
+      { to: 'cdn.example', auth: { token: 'x' } },
+      'https://a.example/x',
+      {},
+      'relay https://cdn.example/x',
+    ],
+    [
+      'a credential of an upstream',
+      { to: { url: 'cdn.example', auth: { token: 'x' } } },
+      'https://a.example/x',
+      {},
+      'relay https://cdn.example/x',
+    ],
+    [
+      'a credential in mode proxy',
+      { to: 'cdn.example', auth: { token: 'x' }, mode: 'proxy' },
+      'https://a.example/x',
+      {},
+      'stream https://cdn.example/x',
+    ],
+    [
+      'a credential in mode redirect',
+      { to: 'cdn.example', auth: { token: 'x' }, mode: 'redirect' },
+      'https://a.example/x',
+      {},
+      '302 https://cdn.example/x',
+    ],
+    [
+      'from https not to http',
+      { to: 'http://cdn.example' },
+      'https://a.example/x',
+      {},
+      'stream http://cdn.example/x',
+    ],
+    [
+      'from https not to http in mode redirect either',
+      { to: 'http://cdn.example', mode: 'redirect' },
+      'https://a.example/x',
+      {},
+      'stream http://cdn.example/x',
+    ],
     ['from http to http', { to: 'http://cdn.example' }, 'http://a.example/x', {}, '302 http://cdn.example/x'],
-    ['from http to https', { to: 'https://cdn.example' }, 'http://a.example/x', {}, '302 https://cdn.example/x'],
-    ['from https to http where the rule says so', { to: 'http://cdn.example', downgrade: true }, 'https://a.example/x', {}, '302 http://cdn.example/x'],
+    [
+      'from http to https',
+      { to: 'https://cdn.example' },
+      'http://a.example/x',
+      {},
+      '302 https://cdn.example/x',
+    ],
+    [
+      'from https to http where the rule says so',
+      { to: 'http://cdn.example', downgrade: true },
+      'https://a.example/x',
+      {},
+      '302 http://cdn.example/x',
+    ],
     ['no target', {}, 'https://a.example/x', {}, '200'],
     ['no target, in mode proxy', { mode: 'proxy' }, 'https://a.example/x', {}, '200'],
     ['a write', { to: 'cdn.example' }, 'https://a.example/x', { method: 'PUT' }, '405'],
@@ -280,13 +616,22 @@ describe('what is done', () => {
 
   test('a status of the rule leaves alone what is no GET or HEAD', () => {
     const rules = [rule(npm, { to: 'https://npm.example', status: 301 })];
-    expect(decideShown(rules, 'https://a.example/-/npm/v1/keys')).toBe('301 https://npm.example/-/npm/v1/keys');
+    expect(decideShown(rules, 'https://a.example/-/npm/v1/keys')).toBe(
+      '301 https://npm.example/-/npm/v1/keys',
+    );
     const audit = 'https://a.example/-/npm/v1/security/advisories/bulk';
-    expect(decideShown(rules, audit, { method: 'POST' })).toBe('307 https://npm.example/-/npm/v1/security/advisories/bulk');
+    expect(decideShown(rules, audit, { method: 'POST' })).toBe(
+      '307 https://npm.example/-/npm/v1/security/advisories/bulk',
+    );
   });
 
   test('an answer without a target is an empty text', () => {
-    expect(decide(compileRules([rule(file, { name: 'pixel', match: '/ping/:id' })]), request('https://a.example/ping/1'))).toMatchObject({
+    expect(
+      decide(
+        compileRules([rule(file, { name: 'pixel', match: '/ping/:id' })]),
+        request('https://a.example/ping/1'),
+      ),
+    ).toMatchObject({
       type: 'respond',
       status: 200,
       body: '',
@@ -314,14 +659,23 @@ describe('a dot segment that a variable would make is refused', () => {
   ])('%s to %s: %s', (match, to, path) => {
     const ruleSet = compileRules([rule(file, { match, to })]);
     for (const method of ['GET', 'HEAD']) {
-      expect(decide(ruleSet, request(`https://a.example${path}`, { method }))).toMatchObject({ type: 'respond', status: 400, rule: 'rules[0]' });
+      expect(decide(ruleSet, request(`https://a.example${path}`, { method }))).toMatchObject({
+        type: 'respond',
+        status: 400,
+        rule: 'rules[0]',
+      });
     }
   });
 });
 
 describe('where a decision comes from', () => {
   const ruleSet = compileRules([
-    rule(oci, { name: 'images', host: 'get.acme.example', match: 'acme/*image', to: 'quay.io/acme-inc/*image' }),
+    rule(oci, {
+      name: 'images',
+      host: 'get.acme.example',
+      match: 'acme/*image',
+      to: 'quay.io/acme-inc/*image',
+    }),
     rule(npm, { host: 'npm.acme.example', match: '@acme/*', to: 'https://npm.example' }),
   ]);
   test.each<[url: string, decision: object]>([
@@ -358,7 +712,11 @@ describe('where a decision comes from', () => {
 
   test('an answer for the whole mount, or for a name that no rule has, names the protocol but no rule', () => {
     for (const path of ['/v2/', '/v2/_catalog', '/v2/other/app/manifests/1']) {
-      expect(decide(ruleSet, request(`https://get.acme.example${path}`))).toMatchObject({ type: 'respond', protocol: 'oci', rule: undefined });
+      expect(decide(ruleSet, request(`https://get.acme.example${path}`))).toMatchObject({
+        type: 'respond',
+        protocol: 'oci',
+        rule: undefined,
+      });
     }
   });
 
@@ -368,19 +726,40 @@ describe('where a decision comes from', () => {
     ['a base of the host application', { base: '/app' }, 'https://Get.acme.example:8443/app/x'],
     ['both', { origin: 'http://public.example', base: '/app' }, 'http://public.example/app/x'],
   ])('a protocol is told the public address: %s', (_, more, publicUrl) => {
-    const found = route(compileRules([rule(npm, { name: 'n', at: '/x/', to: 'https://npm.example', mode: 'proxy' })]), request('https://Get.acme.example:8443/x/left', more));
-    expect(found.context).toMatchObject({ publicUrl, rule: 'n', mode: 'proxy', method: 'GET', upstream: { host: 'npm.example' } });
+    const found = route(
+      compileRules([rule(npm, { name: 'n', at: '/x/', to: 'https://npm.example', mode: 'proxy' })]),
+      request('https://Get.acme.example:8443/x/left', more),
+    );
+    expect(found.context).toMatchObject({
+      publicUrl,
+      rule: 'n',
+      mode: 'proxy',
+      method: 'GET',
+      upstream: { host: 'npm.example' },
+    });
   });
 
   test('the place is the name that the upstream knows', () => {
     const url = 'https://get.acme.example/v2/acme/app/manifests/1';
-    expect(route(ruleSet, request(url))).toMatchObject({ place: 'acme-inc/app', protocol: { name: 'oci' }, rule: { name: 'images' }, upstream: { host: 'quay.io' } });
+    expect(route(ruleSet, request(url))).toMatchObject({
+      place: 'acme-inc/app',
+      protocol: { name: 'oci' },
+      rule: { name: 'images' },
+      upstream: { host: 'quay.io' },
+    });
   });
 });
 
 describe('upstreams in the order of fallback', () => {
   const ruleSet = compileRules([
-    rule(file, { match: '/:a', to: ['https://one.example/:a', { url: 'http://two.example/x/:a', auth: { token: 'x' } }, 'three.example'] }),
+    rule(file, {
+      match: '/:a',
+      to: [
+        'https://one.example/:a',
+        { url: 'http://two.example/x/:a', auth: { token: 'x' } },
+        'three.example',
+      ],
+    }),
   ]);
   test.each([
     [0, '302 https://one.example/a'],
@@ -395,8 +774,11 @@ describe('upstreams in the order of fallback', () => {
     [npm, '/a'],
     [oci, '/v2/a/manifests/1'],
   ])('when all have failed, nothing is made up (%#)', (protocol, path) => {
-    const two = compileRules([rule(protocol as typeof file, { to: ['https://one.example', 'https://two.example'] })]);
-    for (const attempt of [2, 3]) expect(show(route(two, request(`https://a.example${path}`), attempt).decision)).toBe('502');
+    const two = compileRules([
+      rule(protocol as typeof file, { to: ['https://one.example', 'https://two.example'] }),
+    ]);
+    for (const attempt of [2, 3])
+      expect(show(route(two, request(`https://a.example${path}`), attempt).decision)).toBe('502');
   });
 });
 
@@ -419,11 +801,20 @@ describe('a protocol of its own paths', () => {
   });
 
   test('what nobody takes is refused in its form', () => {
-    const ruleSet = compileRules([rules[0]!, rule(npm, { host: 'get.acme.example', at: '/npm', match: '@acme/*', to: 'https://npm.example' })]);
+    const ruleSet = compileRules([
+      rules[0]!,
+      rule(npm, { host: 'get.acme.example', at: '/npm', match: '@acme/*', to: 'https://npm.example' }),
+    ]);
     const refused = (url: string) => refuseUnmatched(ruleSet, request(url));
     expect(refused('https://get.acme.example/v2/x/manifests/1').body).toContain('NAME_UNKNOWN');
-    expect(refused('https://get.acme.example/npm/left')).toMatchObject({ status: 404, headers: { 'content-type': 'application/json' } });
-    expect(refused('https://get.acme.example/npm/a/b/c/d')).toMatchObject({ status: 404, headers: { 'content-type': 'text/plain; charset=utf-8' } });
+    expect(refused('https://get.acme.example/npm/left')).toMatchObject({
+      status: 404,
+      headers: { 'content-type': 'application/json' },
+    });
+    expect(refused('https://get.acme.example/npm/a/b/c/d')).toMatchObject({
+      status: 404,
+      headers: { 'content-type': 'text/plain; charset=utf-8' },
+    });
     expect(refused('https://other.test/x').body).toBe('No rule has this address.\n');
   });
 });
@@ -431,23 +822,37 @@ describe('a protocol of its own paths', () => {
 describe('requests for a whole mount', () => {
   const ping = 'https://a.example/-/ping';
   test('follow the rule without a pattern, whatever the order', () => {
-    const some = [rule(npm, { match: '@acme/*', to: 'https://acme.example' }), rule(npm, { name: 'rest', to: 'https://rest.example' })];
+    const some = [
+      rule(npm, { match: '@acme/*', to: 'https://acme.example' }),
+      rule(npm, { name: 'rest', to: 'https://rest.example' }),
+    ];
     for (const order of [some, [...some].reverse()]) expect(ruleFor(order, ping)).toBe('rest');
   });
 
   test('follow the first rule when all have patterns', () => {
-    const some = ['@acme/*', '@other/*'].map((match) => rule(npm, { name: match, match, to: 'https://acme.example' }));
+    const some = ['@acme/*', '@other/*'].map((match) =>
+      rule(npm, { name: match, match, to: 'https://acme.example' }),
+    );
     expect(ruleFor(some, ping)).toBe('@acme/*');
   });
 
   test('have no variables, so that those of a target are empty', () => {
-    const template = rule(npm, { match: '@acme/:constructor', to: 'https://acme.example/:constructor?x=:constructor' });
+    const template = rule(npm, {
+      match: '@acme/:constructor',
+      to: 'https://acme.example/:constructor?x=:constructor',
+    });
     expect(decideShown([template], ping)).toBe('302 https://acme.example//-/ping?x=');
   });
 });
 
 describe('for any request', () => {
-  const origins = ['https://cdn.example', 'http://localhost:5000', 'https://ghcr.io', 'https://npm.example', 'https://registry-1.docker.io'];
+  const origins = [
+    'https://cdn.example',
+    'http://localhost:5000',
+    'https://ghcr.io',
+    'https://npm.example',
+    'https://registry-1.docker.io',
+  ];
   const ruleSet = compileRules([
     rule(file, { match: '/dl?file=:f', to: `${origins[0]}/pub/:f` }),
     rule(file, { match: '/dl?file=:f&v=:v', to: `${origins[0]}/pub/x-:v/:f?v=:f` }),
@@ -464,27 +869,51 @@ describe('for any request', () => {
     rule(oci, { match: 'acme/*x', to: `${origins[2]}/pub/*x`, mode: 'redirect' }),
     rule(oci, { to: 'docker.io', mode: 'redirect' }),
   ]);
-  const host = fc.oneof(fc.constantFrom('get.acme.example', 'other.test', 'a.example:80', '[::1]', 'evil.example'), hostileText);
+  const host = fc.oneof(
+    fc.constantFrom('get.acme.example', 'other.test', 'a.example:80', '[::1]', 'evil.example'),
+    hostileText,
+  );
   const method = fc.constantFrom('GET', 'GET', 'GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'OPTIONS');
   const path = fc.oneof(
     hostilePath,
-    fc.tuple(fc.constantFrom('/dl', '/v', '/acme', '/a', '/x.tgz', '/v2/acme', '/@acme'), hostilePath).map(([start, end]) => start + end.slice(1)),
+    fc
+      .tuple(fc.constantFrom('/dl', '/v', '/acme', '/a', '/x.tgz', '/v2/acme', '/@acme'), hostilePath)
+      .map(([start, end]) => start + end.slice(1)),
   );
   const query = fc.oneof(
     hostileQuery,
-    fc.constantFrom('file=..', 'file=.', 'file=%2E.', 'file=..\\..', 'file=../..&v=..', 'v=.&file=..%2f', 'file=x%5c..'),
+    fc.constantFrom(
+      'file=..',
+      'file=.',
+      'file=%2E.',
+      'file=..\\..',
+      'file=../..&v=..',
+      'v=.&file=..%2f',
+      'file=x%5c..',
+    ),
     hostileQuery.map((value) => `file=${value}`),
     fc.tuple(hostileQuery, hostileQuery).map(([file, v]) => `v=${v.replaceAll('&', '')}&file=${file}`),
     fc.constant(undefined),
   );
-  const anyRequest: fc.Arbitrary<RequestDescriptor> = fc.record({ method, scheme: fc.constantFrom('http', 'https'), host, path, query });
+  const anyRequest: fc.Arbitrary<RequestDescriptor> = fc.record({
+    method,
+    scheme: fc.constantFrom('http', 'https'),
+    host,
+    path,
+    query,
+  });
 
   test('the target is below an address that a rule names, and a URL parser leaves it there', () => {
     let led = 0;
     fc.assert(
       fc.property(anyRequest, fc.constantFrom(0, 0, 0, 1), (each, attempt) => {
         const { decision } = route(ruleSet, each, attempt);
-        const target = decision.type === 'redirect' ? decision.location : decision.type === 'proxy' ? decision.target : undefined;
+        const target =
+          decision.type === 'redirect'
+            ? decision.location
+            : decision.type === 'proxy'
+              ? decision.target
+              : undefined;
         if (target === undefined) return;
         led++;
         const url = new URL(target);
@@ -493,10 +922,17 @@ describe('for any request', () => {
         // What a URL parser encodes in a query is all that it changes.
         const [pathname = '', ...rest] = target.slice(url.origin.length).split('?');
         expect(url.pathname).toBe(pathname);
-        expect(url.search.slice(1)).toBe(rest.join('?').replace(/["<>']/g, (sign) => `%${sign.charCodeAt(0).toString(16).toUpperCase()}`));
+        expect(url.search.slice(1)).toBe(
+          rest.join('?').replace(/["<>']/g, (sign) => `%${sign.charCodeAt(0).toString(16).toUpperCase()}`),
+        );
         expect(url.hash).toBe('');
         expect(url.username + url.password).toBe('');
-        if (decision.type !== 'pass' && decision.protocol === 'file' && !/^rules\[8\]$/.test(decision.rule ?? '')) expect(url.pathname).toMatch(/^\/pub(?:\/|$)/);
+        if (
+          decision.type !== 'pass' &&
+          decision.protocol === 'file' &&
+          !/^rules\[8\]$/.test(decision.rule ?? '')
+        )
+          expect(url.pathname).toMatch(/^\/pub(?:\/|$)/);
       }),
       { numRuns: 10_000 },
     );
@@ -507,7 +943,12 @@ describe('for any request', () => {
     fc.assert(
       fc.property(anyRequest, (each) => {
         const decision = decide(ruleSet, each);
-        const values = decision.type === 'redirect' ? [decision.location] : decision.type === 'respond' ? Object.values(decision.headers) : [];
+        const values =
+          decision.type === 'redirect'
+            ? [decision.location]
+            : decision.type === 'respond'
+              ? Object.values(decision.headers)
+              : [];
         for (const value of values) expect(value).toMatch(/^[\x20-\x7e]*$/);
       }),
       { numRuns: 3000 },
@@ -517,7 +958,16 @@ describe('for any request', () => {
   test('nothing throws, whatever its fields are', () => {
     fc.assert(
       fc.property(
-        fc.record({ method: hostileText, scheme: fc.constantFrom('http', 'https'), host, path, query, origin: hostileText, base: hostileText, ip: hostileText }),
+        fc.record({
+          method: hostileText,
+          scheme: fc.constantFrom('http', 'https'),
+          host,
+          path,
+          query,
+          origin: hostileText,
+          base: hostileText,
+          ip: hostileText,
+        }),
         (each) => {
           expect(['redirect', 'proxy', 'respond', 'pass']).toContain(decide(ruleSet, each).type);
           refuseUnmatched(ruleSet, each);
@@ -534,8 +984,15 @@ describe('for any request', () => {
         const template = stringify(new TokenData([...tokens]));
         const at = fill(tokens, each);
         const bare = tokens.map((token) => (token.type === 'text' ? token.value : 'x')).join('');
-        fc.pre(at.startsWith('/') && !at.includes('^') && ![at, bare].some((path) => /\/\.{1,2}(?:\/|$)/.test(path)));
-        const decision = decide(compileRules([rule(file, { match: template, to: `https://cdn.example${template}` })]), request(`https://a.example${at}`));
+        fc.pre(
+          at.startsWith('/') &&
+            !at.includes('^') &&
+            ![at, bare].some((path) => /\/\.{1,2}(?:\/|$)/.test(path)),
+        );
+        const decision = decide(
+          compileRules([rule(file, { match: template, to: `https://cdn.example${template}` })]),
+          request(`https://a.example${at}`),
+        );
         const matches = matchElements(compileMatcher(tokens), 0, at, 0, at.length, []);
         if (matches) matched++;
         expect(show(decision)).toBe(matches ? `302 https://cdn.example${at}` : 'pass');

@@ -2,7 +2,11 @@ import { describe, expect, test } from 'vitest';
 
 import { formatIssue, ISSUE_CODES, isRuleError, RuleError, type RuleIssue } from '../../src/core/errors.ts';
 
-const issue: RuleIssue = { code: 'invalid_target', path: ['rules', 0, 'to', 1, 'url'], message: 'It is wrong.' };
+const issue: RuleIssue = {
+  code: 'invalid_target',
+  path: ['rules', 0, 'to', 1, 'url'],
+  message: 'It is wrong.',
+};
 
 describe('an issue on one line', () => {
   test.each<[title: string, issue: RuleIssue, line: string]>([
@@ -23,7 +27,9 @@ test('a rule error has every issue, in its message too', () => {
   const cause = new Error('why');
   const error = new RuleError([issue, other], { cause });
   expect(error.issues).toEqual([issue, other]);
-  expect(error.message).toBe('rules[0].to[1].url invalid_target: It is wrong.\nrules[1].host invalid_host: So is this.');
+  expect(error.message).toBe(
+    'rules[0].to[1].url invalid_target: It is wrong.\nrules[1].host invalid_host: So is this.',
+  );
   expect(error.name).toBe('RuleError');
   expect(error.cause).toBe(cause);
   expect(error).toBeInstanceOf(Error);

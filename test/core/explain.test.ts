@@ -15,7 +15,12 @@ const alone = 'The path is one of the protocol oci alone.';
 const unnamed = 'The request names nothing that a rule could match, and is answered here.';
 
 const ruleSet = compileRules([
-  rule(oci, { name: 'acme', host: ['get.acme.example', 'get.acme.example:8080'], match: 'acme/*image', to: 'ghcr.io' }),
+  rule(oci, {
+    name: 'acme',
+    host: ['get.acme.example', 'get.acme.example:8080'],
+    match: 'acme/*image',
+    to: 'ghcr.io',
+  }),
   rule(oci, { name: 'images', host: '*.acme.example', to: 'ghcr.io' }),
   rule(file, { name: 'linux', host: 'get.acme.example', match: '/dl?os=linux', to: 'https://cdn.example' }),
   rule(file, { name: 'dl', match: '/:file', to: 'https://cdn.example' }),
@@ -41,23 +46,57 @@ describe('every rule has a reason', () => {
     [
       'for an image on another host',
       ask('x.acme.example', '/v2/acme/app/manifests/1'),
-      ["Its host is get.acme.example, get.acme.example:8080, the request's x.acme.example.", chosen, "Its host is get.acme.example, the request's x.acme.example.", alone, 'It is mounted'],
+      [
+        "Its host is get.acme.example, get.acme.example:8080, the request's x.acme.example.",
+        chosen,
+        "Its host is get.acme.example, the request's x.acme.example.",
+        alone,
+        'It is mounted',
+      ],
     ],
     [
       'for a file',
       ask('GET.acme.example.', '/dl', 'os=mac'),
-      ['The path is none of the protocol oci.', 'The path is none of the protocol oci.', 'Its pattern /dl?os=linux does not match /dl?os=mac.', chosen, 'It is mounted'],
+      [
+        'The path is none of the protocol oci.',
+        'The path is none of the protocol oci.',
+        'Its pattern /dl?os=linux does not match /dl?os=mac.',
+        chosen,
+        'It is mounted',
+      ],
     ],
     [
       'for a package',
       ask('other.test', '/npm/left'),
-      ['Its host is', "Its host is *.acme.example, the request's other.test.", 'Its host is', 'Its pattern /:file does not match /npm/left.', 'Its pattern @acme/* does not match left.'],
+      [
+        'Its host is',
+        "Its host is *.acme.example, the request's other.test.",
+        'Its host is',
+        'Its pattern /:file does not match /npm/left.',
+        'Its pattern @acme/* does not match left.',
+      ],
     ],
-    ['for the root of a registry', ask('other.test', '/npm/'), ['Its host', 'Its host', 'Its host', 'Its pattern /:file', 'Its pattern @acme/* does not match /npm/.']],
-    ['for a service of a registry', ask('other.test', '/npm/-/ping'), ['Its host', 'Its host', 'Its host', 'Its pattern', chosen]],
+    [
+      'for the root of a registry',
+      ask('other.test', '/npm/'),
+      ['Its host', 'Its host', 'Its host', 'Its pattern /:file', 'Its pattern @acme/* does not match /npm/.'],
+    ],
+    [
+      'for a service of a registry',
+      ask('other.test', '/npm/-/ping'),
+      ['Its host', 'Its host', 'Its host', 'Its pattern', chosen],
+    ],
     ['for a ping', ask('get.acme.example', '/v2/'), [unnamed, unnamed, alone, alone, 'It is mounted']],
-    ['for the parent of a host', ask('acme.example', '/x'), ['Its host', 'Its host is *.acme.example', 'Its host', chosen, 'It is mounted']],
-    ['for a request that is none', ask('get.acme.example', '/a/../b'), Array.from({ length: 5 }, () => 'The request is not valid.')],
+    [
+      'for the parent of a host',
+      ask('acme.example', '/x'),
+      ['Its host', 'Its host is *.acme.example', 'Its host', chosen, 'It is mounted'],
+    ],
+    [
+      'for a request that is none',
+      ask('get.acme.example', '/a/../b'),
+      Array.from({ length: 5 }, () => 'The request is not valid.'),
+    ],
   ])('%s', (_, request, reasons) => {
     const { decision, considered } = explain(ruleSet, request);
     expect(decision).toEqual(decide(ruleSet, request));
@@ -73,7 +112,16 @@ describe('every rule has a reason', () => {
 });
 
 test('of two rules that are the same, the second is said to come later', () => {
-  const two = compileRules([rule(npm, { name: '1', to: 'https://npm.example' }), rule(npm, { name: '2', to: 'https://npm.example' })]);
-  expect(explain(two, ask('a.example', '/left')).considered.map(({ reason }) => reason)).toEqual([chosen, less]);
-  expect(explain(two, ask('a.example', '/-/ping')).considered.map(({ reason }) => reason)).toEqual([chosen, less]);
+  const two = compileRules([
+    rule(npm, { name: '1', to: 'https://npm.example' }),
+    rule(npm, { name: '2', to: 'https://npm.example' }),
+  ]);
+  expect(explain(two, ask('a.example', '/left')).considered.map(({ reason }) => reason)).toEqual([
+    chosen,
+    less,
+  ]);
+  expect(explain(two, ask('a.example', '/-/ping')).considered.map(({ reason }) => reason)).toEqual([
+    chosen,
+    less,
+  ]);
 });

@@ -78,14 +78,36 @@ describe('reading a host', () => {
   });
 
   test('what is read, a URL parser leaves as it is', () => {
-    const labels = ['a', 'b-1', '0', '1', '0x1', '127', '256', '01', 'xn--a', 'xn--bcher-kva', '_a', '[::1]', '[::', '1]', 'ff', ':', '.'];
+    const labels = [
+      'a',
+      'b-1',
+      '0',
+      '1',
+      '0x1',
+      '127',
+      '256',
+      '01',
+      'xn--a',
+      'xn--bcher-kva',
+      '_a',
+      '[::1]',
+      '[::',
+      '1]',
+      'ff',
+      ':',
+      '.',
+    ];
     fc.assert(
-      fc.property(fc.array(fc.constantFrom(...labels), { maxLength: 5 }), fc.constantFrom('', '.', ':'), (parts, separator) => {
-        const authority = parseAuthority(parts.join(separator));
-        if (!authority) return;
-        const origin = `http://${formatAuthority(authority)}`;
-        expect(new URL(origin).origin.replace(/^http:/, '')).toBe(origin.replace(/^http:|:80$/g, ''));
-      }),
+      fc.property(
+        fc.array(fc.constantFrom(...labels), { maxLength: 5 }),
+        fc.constantFrom('', '.', ':'),
+        (parts, separator) => {
+          const authority = parseAuthority(parts.join(separator));
+          if (!authority) return;
+          const origin = `http://${formatAuthority(authority)}`;
+          expect(new URL(origin).origin.replace(/^http:/, '')).toBe(origin.replace(/^http:|:80$/g, ''));
+        },
+      ),
       { numRuns: 3000 },
     );
   });

@@ -34,31 +34,96 @@ const everywhere = (length: number): number[] => Array.from({ length }, (_, inde
 describe('the strings at a path are replaced, and nothing else', () => {
   test.each<[title: string, paths: readonly JsonPath[], body: string, rewritten: string]>([
     ['a key of the root', [['name']], '{"name":"a"}', '{"name":"<name|a>"}'],
-    ['white space stays', [['name']], ' { "name"\t:\r\n"a" , "b" : [ ] } ', ' { "name"\t:\r\n"<name|a>" , "b" : [ ] } '],
-    ['the same name deeper down stays', [['name']], '{"a":{"name":"x"},"name":"a"}', '{"a":{"name":"x"},"name":"<name|a>"}'],
-    ['the same name in an array stays', [['name']], '{"a":[{"name":"x"}],"name":"a"}', '{"a":[{"name":"x"}],"name":"<name|a>"}'],
+    [
+      'white space stays',
+      [['name']],
+      ' { "name"\t:\r\n"a" , "b" : [ ] } ',
+      ' { "name"\t:\r\n"<name|a>" , "b" : [ ] } ',
+    ],
+    [
+      'the same name deeper down stays',
+      [['name']],
+      '{"a":{"name":"x"},"name":"a"}',
+      '{"a":{"name":"x"},"name":"<name|a>"}',
+    ],
+    [
+      'the same name in an array stays',
+      [['name']],
+      '{"a":[{"name":"x"}],"name":"a"}',
+      '{"a":[{"name":"x"}],"name":"<name|a>"}',
+    ],
     ['strings of an array stay', [['name']], '{"name":["a","b"]}', '{"name":["a","b"]}'],
     ['an array at the root is not looked into', [['name']], '[{"name":"a"}]', '[{"name":"a"}]'],
     ['a string at the root stays', [['name']], '"name"', '"name"'],
     ['an object instead of a string stays', [['name']], '{"name":{"name":"a"}}', '{"name":{"name":"a"}}'],
     ['no string stays', [['name']], '{"name":null,"a":1,"b":true}', '{"name":null,"a":1,"b":true}'],
-    ['a value that looks like a key', [['name']], '{"a":"name","name":"b"}', '{"a":"name","name":"<name|b>"}'],
-    ['keys in any order, twice too', [['name']], '{"name":"a","x":1,"name":"b"}', '{"name":"<name|a>","x":1,"name":"<name|b>"}'],
+    [
+      'a value that looks like a key',
+      [['name']],
+      '{"a":"name","name":"b"}',
+      '{"a":"name","name":"<name|b>"}',
+    ],
+    [
+      'keys in any order, twice too',
+      [['name']],
+      '{"name":"a","x":1,"name":"b"}',
+      '{"name":"<name|a>","x":1,"name":"<name|b>"}',
+    ],
     ['a key written with escapes', [['name']], '{"n\\u0061me":"a"}', '{"n\\u0061me":"<name|a>"}'],
-    ['a key that only starts so', [['name']], '{"names":"a","nam":"b","\\u0000name":"c"}', '{"names":"a","nam":"b","\\u0000name":"c"}'],
+    [
+      'a key that only starts so',
+      [['name']],
+      '{"names":"a","nam":"b","\\u0000name":"c"}',
+      '{"names":"a","nam":"b","\\u0000name":"c"}',
+    ],
     ['a key behind a byte order mark is another key', [['name']], '{"\ufeffname":"a"}', '{"\ufeffname":"a"}'],
     ['a value keeps its byte order mark', [['name']], '{"name":"\ufeffa"}', '{"name":"<name|\ufeffa>"}'],
-    ['any key at a star', [['v', '*', 't']], '{"v":{"1":{"t":"a"},"2":{"t":"b","u":"c"}},"t":"d"}', '{"v":{"1":{"t":"<v/1/t|a>"},"2":{"t":"<v/2/t|b>","u":"c"}},"t":"d"}'],
-    ['a path that ends earlier in the document', [['v', '*', 't']], '{"v":{"1":"a","t":"b"}}', '{"v":{"1":"a","t":"b"}}'],
-    ['several paths', [['a'], ['b', 'c']], '{"a":"1","b":{"c":"2","a":"3"}}', '{"a":"<a|1>","b":{"c":"<b/c|2>","a":"3"}}'],
+    [
+      'any key at a star',
+      [['v', '*', 't']],
+      '{"v":{"1":{"t":"a"},"2":{"t":"b","u":"c"}},"t":"d"}',
+      '{"v":{"1":{"t":"<v/1/t|a>"},"2":{"t":"<v/2/t|b>","u":"c"}},"t":"d"}',
+    ],
+    [
+      'a path that ends earlier in the document',
+      [['v', '*', 't']],
+      '{"v":{"1":"a","t":"b"}}',
+      '{"v":{"1":"a","t":"b"}}',
+    ],
+    [
+      'several paths',
+      [['a'], ['b', 'c']],
+      '{"a":"1","b":{"c":"2","a":"3"}}',
+      '{"a":"<a|1>","b":{"c":"<b/c|2>","a":"3"}}',
+    ],
     ['paths of which one begins the other', [['a'], ['a', 'a']], '{"a":{"a":"1"}}', '{"a":{"a":"<a/a|1>"}}'],
-    ['escapes are read', [['name']], '{"name":"\\"\\\\\\/\\n\\u00e9\\ud83d\\ude00"}', '{"name":"<name|\\"\\\\/\\né😀>"}'],
+    [
+      'escapes are read',
+      [['name']],
+      '{"name":"\\"\\\\\\/\\n\\u00e9\\ud83d\\ude00"}',
+      '{"name":"<name|\\"\\\\/\\né😀>"}',
+    ],
     ['half a character survives', [['name']], '{"name":"\\ud83d"}', '{"name":"<name|\\ud83d>"}'],
-    ['a string of backslashes', [['name']], '{"name":"\\\\\\\\","b":"\\\\"}', '{"name":"<name|\\\\\\\\>","b":"\\\\"}'],
+    [
+      'a string of backslashes',
+      [['name']],
+      '{"name":"\\\\\\\\","b":"\\\\"}',
+      '{"name":"<name|\\\\\\\\>","b":"\\\\"}',
+    ],
     ['an empty string', [['name']], '{"name":"","":"x"}', '{"name":"<name|>","":"x"}'],
     ['an empty key', [['']], '{"":"x"}', '{"":"<|x>"}'],
-    ['the names of JavaScript', [['__proto__', 'constructor']], '{"__proto__":{"constructor":"a"}}', '{"__proto__":{"constructor":"<__proto__/constructor|a>"}}'],
-    ['several documents in a row', [['name']], '{"name":"a"}\n{"name":"b"}', '{"name":"<name|a>"}\n{"name":"<name|b>"}'],
+    [
+      'the names of JavaScript',
+      [['__proto__', 'constructor']],
+      '{"__proto__":{"constructor":"a"}}',
+      '{"__proto__":{"constructor":"<__proto__/constructor|a>"}}',
+    ],
+    [
+      'several documents in a row',
+      [['name']],
+      '{"name":"a"}\n{"name":"b"}',
+      '{"name":"<name|a>"}\n{"name":"<name|b>"}',
+    ],
     ['a byte order mark before the document', [['name']], '\ufeff{"name":"a"}', '\ufeff{"name":"<name|a>"}'],
     ['no path', [], '{"name":"a"}', '{"name":"a"}'],
     ['no document', [['name']], '', ''],
@@ -74,9 +139,47 @@ interface Piece {
   readonly replaced?: string;
 }
 
-const PATHS: readonly (readonly JsonPath[])[] = [[['name']], [['versions', '*', 'dist', 'tarball']], [['dist', 'tarball'], ['name']], [['*', '*']]];
-const KEYS = ['name', 'versions', 'dist', 'tarball', '1.0.0', 'a', '', '__proto__', 'na"me', 'näme', '\ud83d\ude00'];
-const CHARACTERS = ['a', 'name', '"', '\\', '/', '\n', '\u0000', 'é', '€', '😀', '\ud83d', '\ude00', '{', '}', '[', ']', ',', ':', '\u2028', '\ufeff'];
+const PATHS: readonly (readonly JsonPath[])[] = [
+  [['name']],
+  [['versions', '*', 'dist', 'tarball']],
+  [['dist', 'tarball'], ['name']],
+  [['*', '*']],
+];
+const KEYS = [
+  'name',
+  'versions',
+  'dist',
+  'tarball',
+  '1.0.0',
+  'a',
+  '',
+  '__proto__',
+  'na"me',
+  'näme',
+  '\ud83d\ude00',
+];
+const CHARACTERS = [
+  'a',
+  'name',
+  '"',
+  '\\',
+  '/',
+  '\n',
+  '\u0000',
+  'é',
+  '€',
+  '😀',
+  '\ud83d',
+  '\ude00',
+  '{',
+  '}',
+  '[',
+  ']',
+  ',',
+  ':',
+  '\u2028',
+  '\ufeff',
+];
 
 /** Writes documents in any style, and remembers which strings are at a path. */
 function writeDocument(g: GeneratorValue, paths: readonly JsonPath[]): readonly Piece[] {
@@ -94,11 +197,24 @@ function writeDocument(g: GeneratorValue, paths: readonly JsonPath[]): readonly 
 
   function writeValue(keys: readonly string[], depth: number): void {
     const leading = paths.map((path) => path[keys.length] ?? 'a').map((key) => (key === '*' ? '1.0.0' : key));
-    const onPath = paths.some((path) => path.length > keys.length && path.slice(0, keys.length).every((key, index) => key === '*' || key === keys[index]));
-    const kind = g(fc.constantFrom, ...(onPath ? ['object', 'object', 'object'] : ['object', 'string', 'string']), 'string', 'array', 'other');
+    const onPath = paths.some(
+      (path) =>
+        path.length > keys.length &&
+        path.slice(0, keys.length).every((key, index) => key === '*' || key === keys[index]),
+    );
+    const kind = g(
+      fc.constantFrom,
+      ...(onPath ? ['object', 'object', 'object'] : ['object', 'string', 'string']),
+      'string',
+      'array',
+      'other',
+    );
     if ((kind === 'object' && depth < 5) || depth === 0) {
       put('{');
-      const distinct = g(fc.uniqueArray, fc.constantFrom(...leading, ...leading, ...leading, ...KEYS), { minLength: onPath ? 1 : 0, maxLength: 4 });
+      const distinct = g(fc.uniqueArray, fc.constantFrom(...leading, ...leading, ...leading, ...KEYS), {
+        minLength: onPath ? 1 : 0,
+        maxLength: 4,
+      });
       let next = 0;
       between(distinct.length, () => {
         const key = distinct[next++] as string;
@@ -116,9 +232,15 @@ function writeDocument(g: GeneratorValue, paths: readonly JsonPath[]): readonly 
       put(']');
     } else if (kind === 'string') {
       const value = g(fc.array, fc.constantFrom(...CHARACTERS), { maxLength: 4 }).join('');
-      const here = paths.some((path) => path.length === keys.length && path.every((key, index) => key === '*' || key === keys[index]));
+      const here = paths.some(
+        (path) =>
+          path.length === keys.length && path.every((key, index) => key === '*' || key === keys[index]),
+      );
       const inArray = keys.includes('\0array');
-      pieces.push({ text: quote(value), ...(here && !inArray && { replaced: JSON.stringify(bracket(keys, value)) }) });
+      pieces.push({
+        text: quote(value),
+        ...(here && !inArray && { replaced: JSON.stringify(bracket(keys, value)) }),
+      });
     } else put(g(fc.constantFrom, 'null', 'true', '-1.5e+10', '0'));
   }
 
@@ -167,7 +289,9 @@ test('of a document that breaks off, the rest passes as it is', async () => {
         expected.push(replaced && left >= piece.length ? bytes(replaced) : piece.subarray(0, left));
         left = Math.max(0, left - piece.length);
       }
-      expect(await rewrite(whole.subarray(0, at % (whole.length + 1)), paths, cuts)).toEqual(Buffer.concat(expected));
+      expect(await rewrite(whole.subarray(0, at % (whole.length + 1)), paths, cuts)).toEqual(
+        Buffer.concat(expected),
+      );
     }),
     { numRuns: 1000 },
   );
@@ -176,13 +300,17 @@ test('of a document that breaks off, the rest passes as it is', async () => {
 describe('what is not JSON', () => {
   const noise = fc.oneof(
     fc.uint8Array({ maxLength: 60 }),
-    fc.string({ unit: fc.constantFrom(...'{}[]",:\\ ne', '"name":', '"a"', '{"name":"'), maxLength: 40 }).map(bytes),
+    fc
+      .string({ unit: fc.constantFrom(...'{}[]",:\\ ne', '"name":', '"a"', '{"name":"'), maxLength: 40 })
+      .map(bytes),
   );
 
   test('never makes it throw, and is the same in any chunks', async () => {
     await fc.assert(
       fc.asyncProperty(noise, places, async (body, cuts) => {
-        expect(await rewrite(body, [['name'], ['*', 'a']], cuts)).toEqual(await rewrite(body, [['name'], ['*', 'a']]));
+        expect(await rewrite(body, [['name'], ['*', 'a']], cuts)).toEqual(
+          await rewrite(body, [['name'], ['*', 'a']]),
+        );
       }),
       { numRuns: 2000 },
     );
@@ -222,10 +350,14 @@ describe('a long string', () => {
     expect(result.toString()).toBe('{"name":"short","a":1}');
   });
 
-  test.each(cuttings)('of more than 64 KB stays, in %s, and what follows it is looked at', async (_, cuts) => {
-    const body = (short: string) => `{"name":"${'x'.repeat(limit + 1)}\\"","name":"${short}","a":{"name":"b"}}`;
-    expect((await rewrite(body('a'), [['name']], cuts)).toString()).toBe(body('<name|a>'));
-  });
+  test.each(cuttings)(
+    'of more than 64 KB stays, in %s, and what follows it is looked at',
+    async (_, cuts) => {
+      const body = (short: string) =>
+        `{"name":"${'x'.repeat(limit + 1)}\\"","name":"${short}","a":{"name":"b"}}`;
+      expect((await rewrite(body('a'), [['name']], cuts)).toString()).toBe(body('<name|a>'));
+    },
+  );
 
   test.each(cuttings)('is no key, in %s', async (_, cuts) => {
     const body = (short: string) => `{"name${'x'.repeat(limit)}":"b","name":"${short}"}`;

@@ -67,11 +67,16 @@ describe('a pattern matches what path-to-regexp matches', () => {
     fc.assert(
       fc.property(pattern, (tokens) => {
         const refused = isCompilable(tokens) ? undefined : expect.any(Error);
-        expect([errorOf(() => compileMatcher(tokens)), errorOf(() => oracle(tokens, ''))]).toEqual([refused, refused]);
+        expect([errorOf(() => compileMatcher(tokens)), errorOf(() => oracle(tokens, ''))]).toEqual([
+          refused,
+          refused,
+        ]);
       }),
       { numRuns: 2000 },
     );
-    expect(() => compile('/:a:b')).toThrow(new PatternError('there must be text between `b` and the variable before it'));
+    expect(() => compile('/:a:b')).toThrow(
+      new PatternError('there must be text between `b` and the variable before it'),
+    );
   });
 
   test.each<[pattern: string, input: string, captures: readonly string[] | undefined]>([

@@ -29,7 +29,9 @@ describe('finding a parameter', () => {
     const query = fc.string({ unit: fc.constantFrom('a', 'b', '=', '&'), maxLength: 12 });
     fc.assert(
       fc.property(query, fc.constantFrom('a', 'b', 'ab'), (text, name) => {
-        const pairs = text.split('&').map((pair) => [pair.split('=', 1)[0], pair.split('=').slice(1).join('=')]);
+        const pairs = text
+          .split('&')
+          .map((pair) => [pair.split('=', 1)[0], pair.split('=').slice(1).join('=')]);
         expect(findParameter(text, name)).toBe(pairs.find(([key]) => key === name)?.[1]);
       }),
       { numRuns: 2000 },

@@ -29,7 +29,9 @@ describe('a rule', () => {
   });
 
   test('may be in a set with rules of other protocols', () => {
-    expectTypeOf(compileRules([rule(oci, { to: 'ghcr.io' }), rule(npm, { to: 'x.example' })])).toEqualTypeOf<RuleSet>();
+    expectTypeOf(
+      compileRules([rule(oci, { to: 'ghcr.io' }), rule(npm, { to: 'x.example' })]),
+    ).toEqualTypeOf<RuleSet>();
     expectTypeOf<RuleSet['rules']>().toEqualTypeOf<readonly CompiledRule[]>();
   });
 
@@ -81,7 +83,15 @@ describe('an option', () => {
   });
 
   test('may be undefined, for what is computed', () => {
-    const config: RuleConfig = { name: undefined, host: undefined, at: undefined, match: undefined, to: undefined, mode: undefined, auth: undefined };
+    const config: RuleConfig = {
+      name: undefined,
+      host: undefined,
+      at: undefined,
+      match: undefined,
+      to: undefined,
+      mode: undefined,
+      auth: undefined,
+    };
     expectTypeOf(rule(file, config)).toEqualTypeOf<Rule<FileResource>>();
   });
 
@@ -103,7 +113,9 @@ describe('a protocol', () => {
       refuse: () => ({ status: 404, headers: {}, body: '' }),
       usage: () => '',
     };
-    expectTypeOf({ ...least, format: () => '/' }).toExtend<Protocol<{ readonly type: string; readonly id: number }>>();
+    expectTypeOf({ ...least, format: () => '/' }).toExtend<
+      Protocol<{ readonly type: string; readonly id: number }>
+    >();
     // @ts-expect-error Without `format`.
     rule<{ readonly type: string; readonly id: number }>(least, {});
     // @ts-expect-error A resource without a type.
@@ -111,7 +123,10 @@ describe('a protocol', () => {
     // @ts-expect-error A path that is none.
     rule<{ readonly type: string }>({ ...least, format: () => 1 }, {});
     // @ts-expect-error A status that is no redirect.
-    rule<{ readonly type: string }>({ ...least, format: () => '/', deliver: () => ({ type: 'redirect', status: 200 }) }, {});
+    rule<{ readonly type: string }>(
+      { ...least, format: () => '/', deliver: () => ({ type: 'redirect', status: 200 }) },
+      {},
+    );
   });
 
   test('answers with a resource of one of its types', () => {
@@ -128,7 +143,8 @@ describe('a decision', () => {
     const decision = decide(compileRules([]), request);
     expectTypeOf(decision).toEqualTypeOf<Decision>();
     if (decision.type === 'redirect') expectTypeOf(decision.location).toBeString();
-    if (decision.type === 'proxy') expectTypeOf(decision.delivery).toEqualTypeOf<'stream' | 'rewrite' | 'relay'>();
+    if (decision.type === 'proxy')
+      expectTypeOf(decision.delivery).toEqualTypeOf<'stream' | 'rewrite' | 'relay'>();
     if (decision.type === 'respond') expectTypeOf(decision.status).toBeNumber();
     // @ts-expect-error What passes leads nowhere.
     if (decision.type === 'pass') decision.location;

@@ -62,7 +62,11 @@ describe('an address', () => {
     ['https://2130706433', 'invalid_target', 'is not a host'],
     ['https://0x7f.1', 'invalid_target', 'is not a host'],
     ['https://[::ffff:a9fe:a9fe:0]:/', 'invalid_target', 'is not a host'],
-    ['https://cdn.example/(a)', 'invalid_target', 'This is not a template: `(` has a meaning of its own here; write `\\(`'],
+    [
+      'https://cdn.example/(a)',
+      'invalid_target',
+      'This is not a template: `(` has a meaning of its own here; write `\\(`',
+    ],
     ['https://cdn.example/a+b', 'invalid_target', 'write `\\+`'],
     ['https://cdn.example/:', 'invalid_target', 'Missing parameter name'],
     ['https://cdn.example/{a', 'invalid_target', 'Unexpected end'],
@@ -70,7 +74,11 @@ describe('an address', () => {
     ['https://cdn.example/a/../b', 'invalid_target', 'An address has no dot segments'],
     ['https://cdn.example/a/..', 'invalid_target', 'An address has no dot segments'],
     ['https://cdn.example/:a/%2e/b', 'invalid_target', 'An address has no dot segments'],
-    ['https://user:secret@cdn.example', 'credentials_in_url', 'An address has no credentials; write them under `auth:`'],
+    [
+      'https://user:secret@cdn.example',
+      'credentials_in_url',
+      'An address has no credentials; write them under `auth:`',
+    ],
     ['https://token@cdn.example/x', 'credentials_in_url', '`auth:`'],
     ['https://good.example\\@evil.example', 'credentials_in_url', '`auth:`'],
     ['https://:host/x', 'variable_in_authority', 'cannot come from a request'],
@@ -106,7 +114,9 @@ describe('filling a template', () => {
   });
 
   test('every value is encoded, and told by name', () => {
-    expect(expand(parseTemplate('/:a-*b'), params, (value, name) => `[${name}=${value}]`)).toBe('/[a=1]-[b=x/y]');
+    expect(expand(parseTemplate('/:a-*b'), params, (value, name) => `[${name}=${value}]`)).toBe(
+      '/[a=1]-[b=x/y]',
+    );
   });
 
   test('a value is not a template', () => {

@@ -29,15 +29,26 @@ function rank(tokens: readonly PatternToken[]): readonly Rank[] {
   const ranks = segments.map((segment): Rank => {
     const length = (token: PatternToken | undefined) => (token?.type === 'text' ? token.value.length : 0);
     const text = segment.reduce((sum, token) => sum + length(token), 0);
-    const kind = segment.every(({ type }) => type === 'text') ? 'literal' : segment.length > 1 ? 'mixed' : 'param';
+    const kind = segment.every(({ type }) => type === 'text')
+      ? 'literal'
+      : segment.length > 1
+        ? 'mixed'
+        : 'param';
     return [kinds[kind], length(segment[0]), length(segment.at(-1)), text];
   });
   if (wild === -1) return ranks;
   // From the first segment with a wildcard on, a pattern is as specific as it has text.
-  const rest = segments.slice(wild).map((segment) => segment.reduce((sum, token) => sum + (token.type === 'text' ? token.value.length : 0), 0));
+  const rest = segments
+    .slice(wild)
+    .map((segment) =>
+      segment.reduce((sum, token) => sum + (token.type === 'text' ? token.value.length : 0), 0),
+    );
   const first = segments[wild]?.[0];
   const textBefore = first?.type === 'text' ? first.value.length : 0;
-  return [...ranks.slice(0, wild), [kinds.wildcard, textBefore, rest.reduce((sum, length) => sum + length + 1, -1), 0]];
+  return [
+    ...ranks.slice(0, wild),
+    [kinds.wildcard, textBefore, rest.reduce((sum, length) => sum + length + 1, -1), 0],
+  ];
 }
 
 /** Below zero when `a` is more specific than `b`. */
@@ -90,7 +101,11 @@ const tokensOf = (text: string) => flatten(parseTemplate(text))[0] ?? [];
 
 /** Different patterns, a subject for one of them, and an order to add them in. */
 const planting = fc
-  .uniqueArray(fc.oneof(pathPattern, pattern).filter(isCompilable), { selector: shape, minLength: 1, maxLength: 25 })
+  .uniqueArray(fc.oneof(pathPattern, pattern).filter(isCompilable), {
+    selector: shape,
+    minLength: 1,
+    maxLength: 25,
+  })
   .chain((patterns) =>
     fc.record({
       patterns: fc.constant(patterns),
@@ -111,7 +126,9 @@ describe('a trie finds what trying every pattern finds', () => {
           expect(new Map(visited.map(({ shape: key, values }) => [key, values]))).toEqual(
             new Map(expected.map(({ shape: key, values }) => [key, values])),
           );
-          const places = visited.map(({ shape: key }) => patterns.find((tokens) => shape(tokens) === key) ?? []);
+          const places = visited.map(
+            ({ shape: key }) => patterns.find((tokens) => shape(tokens) === key) ?? [],
+          );
           for (const [at, place] of places.entries()) {
             if (at > 0) expect(compare(places[at - 1] ?? [], place)).toBeLessThanOrEqual(0);
           }
@@ -140,7 +157,21 @@ describe('of two patterns that match, the more specific one is found', () => {
     // Each line has its patterns from the most specific on.
     ['/a', ['/a', '/:a', '/*a']],
     ['a', ['a', ':a', '*a']],
-    ['/cli/v1.tgz', ['/cli/v1.tgz', '/cli/v:v.tgz', '/cli/v:v', '/cli/:v.tgz', '/cli/:v', '/cli/v*v', '/cli/*v', '/:a/v1.tgz', '/*a/v1.tgz', '/*a']],
+    [
+      '/cli/v1.tgz',
+      [
+        '/cli/v1.tgz',
+        '/cli/v:v.tgz',
+        '/cli/v:v',
+        '/cli/:v.tgz',
+        '/cli/:v',
+        '/cli/v*v',
+        '/cli/*v',
+        '/:a/v1.tgz',
+        '/*a/v1.tgz',
+        '/*a',
+      ],
+    ],
     ['a-b-c', ['a-b-:x', 'a-:x-c', 'a-:x', ':x-b-:y', ':x-:y', ':x']],
     ['a/b/c', ['a/b/:x', 'a/b/*x', 'a/:x/c', 'a/:x/:y', 'a/*x', ':x/b/c', '*x/b/c', '*x/c', '*x']],
     ['acme/pub-app', ['acme/pub-:x', 'acme/:x', 'acme/pub-*x', 'acme/*x']],
@@ -171,7 +202,9 @@ describe('of two patterns that are as specific, the same one is found whichever 
 
   test('so that what differs behind them decides', () => {
     const patterns = ['/:a-:b/:c', '/:a.:b/:c', '/:a.:b/w', '/:a-:b/w'].map(tokensOf);
-    const found = patterns.map((_, start) => visitAll(plant([...patterns.slice(start), ...patterns.slice(0, start)]), '/x-y.z/w')[0]);
+    const found = patterns.map(
+      (_, start) => visitAll(plant([...patterns.slice(start), ...patterns.slice(0, start)]), '/x-y.z/w')[0],
+    );
     expect(new Set(found.map((each) => each?.shape)).size).toBe(1);
     expect(found[0]?.shape).toMatch(/w"\]$/);
   });
@@ -211,12 +244,15 @@ test('a visitor that returns nothing goes on to the next leaf, and the first res
   expect(seen).toHaveLength(2);
 });
 
-test.each(['constructor', '__proto__', 'hasOwnProperty', 'toString'])('%s is a name like any other', (name) => {
-  const trie = plant([tokensOf('/a'), tokensOf('/a-:b')]);
-  expect(visitAll(trie, `/${name}`)).toEqual([]);
-  trie.leavesOf([{ type: 'text', value: `/${name}` }]).push('found');
-  expect(visitAll(trie, `/${name}`)).toEqual([{ shape: 'found', values: [] }]);
-});
+test.each(['constructor', '__proto__', 'hasOwnProperty', 'toString'])(
+  '%s is a name like any other',
+  (name) => {
+    const trie = plant([tokensOf('/a'), tokensOf('/a-:b')]);
+    expect(visitAll(trie, `/${name}`)).toEqual([]);
+    trie.leavesOf([{ type: 'text', value: `/${name}` }]).push('found');
+    expect(visitAll(trie, `/${name}`)).toEqual([{ shape: 'found', values: [] }]);
+  },
+);
 
 describe('a long subject is looked up in little time, among many patterns', () => {
   const patterns = Array.from({ length: 300 }, (_, index) => [

@@ -20,6 +20,8 @@ test.each([
 ])('on one host and mount, %s is of %s', (path, name) => {
   const rules = protocols.map((protocol) => rule(protocol, { to: 'https://cdn.example' }));
   for (const order of [rules, [...rules].reverse()]) {
-    expect(decide(compileRules(order), { method: 'GET', scheme: 'https', host: 'get.acme.example', path })).toMatchObject({ protocol: name });
+    expect(
+      decide(compileRules(order), { method: 'GET', scheme: 'https', host: 'get.acme.example', path }),
+    ).toMatchObject({ protocol: name });
   }
 });

@@ -5,7 +5,14 @@ import { decide } from '../../src/core/decide.ts';
 import type { Mode } from '../../src/core/protocol.ts';
 import { rule } from '../../src/core/rule.ts';
 import { type NpmResource, npm } from '../../src/protocols/npm.ts';
-import { contextOf, parsePurl, type ProtocolCase, showDelivery, testProtocol, upstreamOf } from './test-protocol.ts';
+import {
+  contextOf,
+  type ProtocolCase,
+  parsePurl,
+  showDelivery,
+  testProtocol,
+  upstreamOf,
+} from './test-protocol.ts';
 
 const service = (title: string, path: string, query?: string): ProtocolCase<NpmResource> => ({
   title,
@@ -13,49 +20,138 @@ const service = (title: string, path: string, query?: string): ProtocolCase<NpmR
   ...(query && { query }),
   resource: { type: 'service', post: false, path, ...(query && { query }) },
 });
-const posted = (title: string, path: string): ProtocolCase<NpmResource> => ({ title, method: 'POST', path, resource: { type: 'service', post: true, path } });
+const posted = (title: string, path: string): ProtocolCase<NpmResource> => ({
+  title,
+  method: 'POST',
+  path,
+  resource: { type: 'service', post: true, path },
+});
 const written = (title: string, method: string, path: string, name?: string): ProtocolCase<NpmResource> => ({
   title,
   method,
   path,
   resource: { type: 'write', path, ...(name !== undefined && { name }) },
 });
-const none = (title: string, path: string, method = 'GET'): ProtocolCase<NpmResource> => ({ title, method, path, resource: undefined });
+const none = (title: string, path: string, method = 'GET'): ProtocolCase<NpmResource> => ({
+  title,
+  method,
+  path,
+  resource: undefined,
+});
 
 testProtocol(npm, [
   // Packages.
   { title: 'a package', path: '/left', resource: { type: 'packument', name: 'left' } },
-  { title: 'a package by HEAD', method: 'HEAD', path: '/left', resource: { type: 'packument', name: 'left' } },
-  { title: 'a scoped package, as npm, yarn and bun ask', path: '/@acme%2fcli', resource: { type: 'packument', name: '@acme/cli' } },
-  { title: 'a scoped package, as pnpm asks', path: '/@acme%2Fcli', canonical: '/@acme%2fcli', resource: { type: 'packument', name: '@acme/cli' } },
-  { title: 'a scoped package with a plain slash', path: '/@acme/cli', canonical: '/@acme%2fcli', resource: { type: 'packument', name: '@acme/cli' } },
-  { title: 'a package that is written to', path: '/left', query: 'write=true', resource: { type: 'packument', name: 'left', query: 'write=true' } },
+  {
+    title: 'a package by HEAD',
+    method: 'HEAD',
+    path: '/left',
+    resource: { type: 'packument', name: 'left' },
+  },
+  {
+    title: 'a scoped package, as npm, yarn and bun ask',
+    path: '/@acme%2fcli',
+    resource: { type: 'packument', name: '@acme/cli' },
+  },
+  {
+    title: 'a scoped package, as pnpm asks',
+    path: '/@acme%2Fcli',
+    canonical: '/@acme%2fcli',
+    resource: { type: 'packument', name: '@acme/cli' },
+  },
+  {
+    title: 'a scoped package with a plain slash',
+    path: '/@acme/cli',
+    canonical: '/@acme%2fcli',
+    resource: { type: 'packument', name: '@acme/cli' },
+  },
+  {
+    title: 'a package that is written to',
+    path: '/left',
+    query: 'write=true',
+    resource: { type: 'packument', name: 'left', query: 'write=true' },
+  },
   { title: 'an empty query', path: '/left', query: '', resource: { type: 'packument', name: 'left' } },
-  { title: 'an old name with capitals', path: '/JSONStream', resource: { type: 'packument', name: 'JSONStream' } },
-  { title: 'an old name with signs', path: "/!'()*~-_.x", resource: { type: 'packument', name: "!'()*~-_.x" } },
+  {
+    title: 'an old name with capitals',
+    path: '/JSONStream',
+    resource: { type: 'packument', name: 'JSONStream' },
+  },
+  {
+    title: 'an old name with signs',
+    path: "/!'()*~-_.x",
+    resource: { type: 'packument', name: "!'()*~-_.x" },
+  },
   { title: 'a scope in capitals', path: '/@ACME%2fx', resource: { type: 'packument', name: '@ACME/x' } },
   { title: 'a name with dots', path: '/lodash.merge', resource: { type: 'packument', name: 'lodash.merge' } },
-  { title: 'a name called constructor', path: '/constructor', resource: { type: 'packument', name: 'constructor' } },
+  {
+    title: 'a name called constructor',
+    path: '/constructor',
+    resource: { type: 'packument', name: 'constructor' },
+  },
   { title: 'the check for a newer npm', path: '/npm', resource: { type: 'packument', name: 'npm' } },
 
   // Versions.
-  { title: 'a version', path: '/left/1.0.0-rc.1+build', resource: { type: 'version', name: 'left', version: '1.0.0-rc.1+build' } },
+  {
+    title: 'a version',
+    path: '/left/1.0.0-rc.1+build',
+    resource: { type: 'version', name: 'left', version: '1.0.0-rc.1+build' },
+  },
   { title: 'a tag', path: '/left/latest', resource: { type: 'version', name: 'left', version: 'latest' } },
-  { title: 'a version of a scoped package', path: '/@acme%2fcli/1.0.0', resource: { type: 'version', name: '@acme/cli', version: '1.0.0' } },
-  { title: 'a version of a scoped package with a plain slash', path: '/@acme/cli/1.0.0', canonical: '/@acme%2fcli/1.0.0', resource: { type: 'version', name: '@acme/cli', version: '1.0.0' } },
+  {
+    title: 'a version of a scoped package',
+    path: '/@acme%2fcli/1.0.0',
+    resource: { type: 'version', name: '@acme/cli', version: '1.0.0' },
+  },
+  {
+    title: 'a version of a scoped package with a plain slash',
+    path: '/@acme/cli/1.0.0',
+    canonical: '/@acme%2fcli/1.0.0',
+    resource: { type: 'version', name: '@acme/cli', version: '1.0.0' },
+  },
 
   // Files.
-  { title: 'a tarball', path: '/left/-/left-1.0.0.tgz', resource: { type: 'tarball', name: 'left', file: 'left-1.0.0.tgz' } },
-  { title: 'a tarball of a scoped package', path: '/@acme/cli/-/cli-1.0.0.tgz', resource: { type: 'tarball', name: '@acme/cli', file: 'cli-1.0.0.tgz' } },
-  { title: 'a tarball, as yarn 4 asks first', path: '/@acme%2fcli/-/cli-1.0.0.tgz', canonical: '/@acme/cli/-/cli-1.0.0.tgz', resource: { type: 'tarball', name: '@acme/cli', file: 'cli-1.0.0.tgz' } },
-  { title: 'a tarball with its scope in the file', path: '/@acme/cli/-/@acme/cli-1.0.0.tgz', resource: { type: 'tarball', name: '@acme/cli', file: '@acme/cli-1.0.0.tgz' } },
-  { title: 'a tarball called otherwise', path: '/left/-/right.tgz', resource: { type: 'tarball', name: 'left', file: 'right.tgz' } },
+  {
+    title: 'a tarball',
+    path: '/left/-/left-1.0.0.tgz',
+    resource: { type: 'tarball', name: 'left', file: 'left-1.0.0.tgz' },
+  },
+  {
+    title: 'a tarball of a scoped package',
+    path: '/@acme/cli/-/cli-1.0.0.tgz',
+    resource: { type: 'tarball', name: '@acme/cli', file: 'cli-1.0.0.tgz' },
+  },
+  {
+    title: 'a tarball, as yarn 4 asks first',
+    path: '/@acme%2fcli/-/cli-1.0.0.tgz',
+    canonical: '/@acme/cli/-/cli-1.0.0.tgz',
+    resource: { type: 'tarball', name: '@acme/cli', file: 'cli-1.0.0.tgz' },
+  },
+  {
+    title: 'a tarball with its scope in the file',
+    path: '/@acme/cli/-/@acme/cli-1.0.0.tgz',
+    resource: { type: 'tarball', name: '@acme/cli', file: '@acme/cli-1.0.0.tgz' },
+  },
+  {
+    title: 'a tarball called otherwise',
+    path: '/left/-/right.tgz',
+    resource: { type: 'tarball', name: 'left', file: 'right.tgz' },
+  },
 
   // Services.
   { title: 'the root', path: '/', resource: { type: 'root' } },
   { title: 'dist-tags', path: '/-/package/left/dist-tags', resource: { type: 'dist-tags', name: 'left' } },
-  { title: 'dist-tags of a scoped package', path: '/-/package/@acme%2Fcli/dist-tags', canonical: '/-/package/@acme%2fcli/dist-tags', resource: { type: 'dist-tags', name: '@acme/cli' } },
-  { title: 'attestations', path: '/-/npm/v1/attestations/left@1.0.0', resource: { type: 'attestations', name: 'left', version: '1.0.0' } },
+  {
+    title: 'dist-tags of a scoped package',
+    path: '/-/package/@acme%2Fcli/dist-tags',
+    canonical: '/-/package/@acme%2fcli/dist-tags',
+    resource: { type: 'dist-tags', name: '@acme/cli' },
+  },
+  {
+    title: 'attestations',
+    path: '/-/npm/v1/attestations/left@1.0.0',
+    resource: { type: 'attestations', name: 'left', version: '1.0.0' },
+  },
   {
     title: 'attestations of a scoped package',
     path: '/-/npm/v1/attestations/@acme%2fcli%401.0.0',
@@ -118,7 +214,9 @@ describe('what the protocol wishes for, in every mode', () => {
     [{ type: 'write', path: '/left', name: 'left' }, '405 answered'],
   ])('for %j: %s', (resource, delivery) => {
     for (const mode of ['auto', 'redirect', 'proxy'] as const) {
-      expect(showDelivery(npm.deliver(resource, contextOf(mode, upstreamOf('https://npm.example'))))).toBe(delivery);
+      expect(showDelivery(npm.deliver(resource, contextOf(mode, upstreamOf('https://npm.example'))))).toBe(
+        delivery,
+      );
     }
   });
 });
@@ -127,12 +225,42 @@ describe('what a rule makes of it', () => {
   test.each<[mode: Mode, auth: boolean, method: string, path: string, shown: string]>([
     ['auto', false, 'GET', '/@acme%2Fcli', 'rewrite https://npm.example/r/@acme%2fcli'],
     ['auto', false, 'GET', '/@acme/cli/1.0.0', 'rewrite https://npm.example/r/@acme%2fcli/1.0.0'],
-    ['auto', false, 'GET', '/@acme/cli/-/cli-1.0.0.tgz', '302 https://npm.example/r/@acme/cli/-/cli-1.0.0.tgz'],
-    ['auto', true, 'GET', '/@acme/cli/-/cli-1.0.0.tgz', 'relay https://npm.example/r/@acme/cli/-/cli-1.0.0.tgz'],
-    ['proxy', false, 'GET', '/@acme/cli/-/cli-1.0.0.tgz', 'stream https://npm.example/r/@acme/cli/-/cli-1.0.0.tgz'],
+    [
+      'auto',
+      false,
+      'GET',
+      '/@acme/cli/-/cli-1.0.0.tgz',
+      '302 https://npm.example/r/@acme/cli/-/cli-1.0.0.tgz',
+    ],
+    [
+      'auto',
+      true,
+      'GET',
+      '/@acme/cli/-/cli-1.0.0.tgz',
+      'relay https://npm.example/r/@acme/cli/-/cli-1.0.0.tgz',
+    ],
+    [
+      'proxy',
+      false,
+      'GET',
+      '/@acme/cli/-/cli-1.0.0.tgz',
+      'stream https://npm.example/r/@acme/cli/-/cli-1.0.0.tgz',
+    ],
     ['auto', false, 'GET', '/-/v1/search?text=x', '302 https://npm.example/r/-/v1/search?text=x'],
-    ['auto', false, 'POST', '/-/npm/v1/security/audits/quick', '307 https://npm.example/r/-/npm/v1/security/audits/quick'],
-    ['auto', true, 'POST', '/-/npm/v1/security/audits/quick', 'relay https://npm.example/r/-/npm/v1/security/audits/quick'],
+    [
+      'auto',
+      false,
+      'POST',
+      '/-/npm/v1/security/audits/quick',
+      '307 https://npm.example/r/-/npm/v1/security/audits/quick',
+    ],
+    [
+      'auto',
+      true,
+      'POST',
+      '/-/npm/v1/security/audits/quick',
+      'relay https://npm.example/r/-/npm/v1/security/audits/quick',
+    ],
     ['auto', false, 'PUT', '/@acme%2fcli', '405'],
     ['auto', false, 'PUT', '/other', 'pass'],
     ['auto', false, 'GET', '/left', 'pass'],
@@ -140,16 +268,38 @@ describe('what a rule makes of it', () => {
     // The root is not one of the names.
     ['auto', false, 'GET', '/', 'pass'],
   ])('%s (credential: %s), %s %s: %s', (mode, auth, method, path, shown) => {
-    const ruleSet = compileRules([rule(npm, { match: '@acme/*', to: 'https://npm.example/r/', mode, ...(auth && { auth: { token: 'x' } }) })]);
+    const ruleSet = compileRules([
+      rule(npm, {
+        match: '@acme/*',
+        to: 'https://npm.example/r/',
+        mode,
+        ...(auth && { auth: { token: 'x' } }),
+      }),
+    ]);
     const [pathname = '', query] = path.split('?');
-    const decision = decide(ruleSet, { method, scheme: 'https', host: 'npm.acme.example', path: pathname, query });
-    const found = decision.type === 'redirect' ? `${decision.status} ${decision.location}` : decision.type === 'proxy' ? `${decision.delivery} ${decision.target}` : decision.type === 'respond' ? `${decision.status}` : 'pass';
+    const decision = decide(ruleSet, {
+      method,
+      scheme: 'https',
+      host: 'npm.acme.example',
+      path: pathname,
+      query,
+    });
+    const found =
+      decision.type === 'redirect'
+        ? `${decision.status} ${decision.location}`
+        : decision.type === 'proxy'
+          ? `${decision.delivery} ${decision.target}`
+          : decision.type === 'respond'
+            ? `${decision.status}`
+            : 'pass';
     expect(found).toBe(shown);
   });
 
   test('the root belongs to a rule for every name', () => {
     const ruleSet = compileRules([rule(npm, { to: 'https://npm.example/r' })]);
-    expect(decide(ruleSet, { method: 'GET', scheme: 'https', host: 'a.example', path: '/' })).toMatchObject({ location: 'https://npm.example/r/' });
+    expect(decide(ruleSet, { method: 'GET', scheme: 'https', host: 'a.example', path: '/' })).toMatchObject({
+      location: 'https://npm.example/r/',
+    });
   });
 });
 
@@ -174,7 +324,10 @@ describe('a package URL', () => {
 });
 
 describe('a document', () => {
-  const context = { ...contextOf('auto', upstreamOf('https://npm.example')), publicUrl: 'https://get.acme.example/npm' };
+  const context = {
+    ...contextOf('auto', upstreamOf('https://npm.example')),
+    publicUrl: 'https://get.acme.example/npm',
+  };
   async function* chunks(text: string, size: number): AsyncGenerator<Uint8Array> {
     const bytes = new TextEncoder().encode(text);
     for (let at = 0; at < bytes.length; at += size) yield bytes.slice(at, at + size);
@@ -188,7 +341,12 @@ describe('a document', () => {
   }
 
   const versions = (tarballs: Readonly<Record<string, string>>) =>
-    Object.fromEntries(Object.entries(tarballs).map(([version, tarball]) => [version, { name: 'x', version, dist: { shasum: 'ab', tarball, signatures: [{ sig: 'tarball' }] } }]));
+    Object.fromEntries(
+      Object.entries(tarballs).map(([version, tarball]) => [
+        version,
+        { name: 'x', version, dist: { shasum: 'ab', tarball, signatures: [{ sig: 'tarball' }] } },
+      ]),
+    );
   const full = (tarballs: Readonly<Record<string, string>>) => ({
     _id: '@acme/cli',
     'dist-tags': { latest: '1.0.0' },
@@ -197,7 +355,11 @@ describe('a document', () => {
     dist: { tarball: 'https://npm.example/stays' },
     readme: '"dist":{"tarball":"https://npm.example/stays"}',
   });
-  const abbreviated = (tarballs: Readonly<Record<string, string>>) => ({ name: '@acme/cli', modified: '2026-01-01', versions: versions(tarballs) });
+  const abbreviated = (tarballs: Readonly<Record<string, string>>) => ({
+    name: '@acme/cli',
+    modified: '2026-01-01',
+    versions: versions(tarballs),
+  });
 
   const base = 'https://npm.example/@acme/cli/-';
   const here = 'https://get.acme.example/npm/@acme/cli/-';
@@ -205,7 +367,12 @@ describe('a document', () => {
     ['in the usual place', '1.0.0', `${base}/cli-1.0.0.tgz`, `${here}/cli-1.0.0.tgz`],
     ['called otherwise', '1.0.0', `${base}/old-name.tgz`, `${here}/old-name.tgz`],
     ['of a build', '1.0.0+b', `${base}/cli-1.0.0+b.tgz`, `${here}/cli-1.0.0+b.tgz`],
-    ['in a layout of its own', '1.0.1', 'https://npm.example/download/@acme/cli/1.0.1/0a1b', `${here}/cli-1.0.1.tgz`],
+    [
+      'in a layout of its own',
+      '1.0.1',
+      'https://npm.example/download/@acme/cli/1.0.1/0a1b',
+      `${here}/cli-1.0.1.tgz`,
+    ],
     ['with its scope in the file', '1.0.2', `${base}/@acme/cli-1.0.2.tgz`, `${here}/cli-1.0.2.tgz`],
     ['with a query', '1.0.3', `${base}/cli-1.0.3.tgz?sig=x`, `${here}/cli-1.0.3.tgz`],
     ['at another host', '1.0.4', 'http://evil.example/x.tgz', `${here}/cli-1.0.4.tgz`],
@@ -217,14 +384,19 @@ describe('a document', () => {
 
   test.each(rows)('has its tarballs here: one %s', async (_, version, tarball, rewritten) => {
     for (const document of [full, abbreviated]) {
-      expect(await rewrite(packument, JSON.stringify(document({ [version]: tarball })))).toBe(JSON.stringify(document({ [version]: rewritten })));
+      expect(await rewrite(packument, JSON.stringify(document({ [version]: tarball })))).toBe(
+        JSON.stringify(document({ [version]: rewritten })),
+      );
     }
-    const one = (address: string) => JSON.stringify({ ...versions({ [version]: address })[version], versions: versions({ a: 'stays' }) });
+    const one = (address: string) =>
+      JSON.stringify({ ...versions({ [version]: address })[version], versions: versions({ a: 'stays' }) });
     expect(await rewrite({ type: 'version', name: '@acme/cli', version }, one(tarball))).toBe(one(rewritten));
   });
 
   test('leads to tarballs that the protocol reads', async () => {
-    const document: { versions: Record<string, { dist: { tarball: string } }> } = JSON.parse(await rewrite(packument, JSON.stringify(full(before), null, 2)));
+    const document: { versions: Record<string, { dist: { tarball: string } }> } = JSON.parse(
+      await rewrite(packument, JSON.stringify(full(before), null, 2)),
+    );
     for (const { dist } of Object.values(document.versions)) {
       const path = new URL(dist.tarball).pathname.replace('/npm/', '/');
       expect(npm.parse({ method: 'GET', path })).toMatchObject({ type: 'tarball', name: '@acme/cli' });
@@ -237,13 +409,14 @@ describe('a document', () => {
     expect(rewritten).toBe(document('https://get.acme.example/npm/left/-/left-2.0.0.tgz'));
   });
 
-  test.each<[NpmResource]>([[{ type: 'tarball', name: 'left', file: 'left-1.0.0.tgz' }], [{ type: 'dist-tags', name: 'left' }], [{ type: 'service', post: false, path: '/-/x' }]])(
-    'of %j stays, byte for byte',
-    async (resource) => {
-      const text = JSON.stringify(full({ '1.0.0': `${base}/cli-1.0.0.tgz` }));
-      expect(await rewrite(resource, text)).toBe(text);
-    },
-  );
+  test.each<[NpmResource]>([
+    [{ type: 'tarball', name: 'left', file: 'left-1.0.0.tgz' }],
+    [{ type: 'dist-tags', name: 'left' }],
+    [{ type: 'service', post: false, path: '/-/x' }],
+  ])('of %j stays, byte for byte', async (resource) => {
+    const text = JSON.stringify(full({ '1.0.0': `${base}/cli-1.0.0.tgz` }));
+    expect(await rewrite(resource, text)).toBe(text);
+  });
 });
 
 test('an error has the form that npm prints', () => {
@@ -255,5 +428,7 @@ test('an error has the form that npm prints', () => {
 });
 
 test('a rule is tried by an install', () => {
-  expect(npm.usage('@acme/<0>', 'https://npm.acme.example')).toBe('npm install @acme/<0> --registry https://npm.acme.example/');
+  expect(npm.usage('@acme/<0>', 'https://npm.acme.example')).toBe(
+    'npm install @acme/<0> --registry https://npm.acme.example/',
+  );
 });

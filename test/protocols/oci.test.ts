@@ -5,38 +5,90 @@ import { decide } from '../../src/core/decide.ts';
 import type { Mode } from '../../src/core/protocol.ts';
 import { rule } from '../../src/core/rule.ts';
 import { type OciResource, oci } from '../../src/protocols/oci.ts';
-import { contextOf, type ProtocolCase, parsePurl, showDelivery, testProtocol, upstreamOf } from './test-protocol.ts';
+import {
+  contextOf,
+  type ProtocolCase,
+  parsePurl,
+  showDelivery,
+  testProtocol,
+  upstreamOf,
+} from './test-protocol.ts';
 
 const sha256 = `sha256:${'0123456789abcdef'.repeat(4)}`;
 const sha512 = `sha512:${'0123456789abcdef'.repeat(8)}`;
-const pushed = (title: string, method: string, path: string): ProtocolCase<OciResource> => ({ title, method, path, resource: { type: 'push', path } });
-const unknown = (title: string, path: string): ProtocolCase<OciResource> => ({ title, path, resource: { type: 'unknown', path } });
+const pushed = (title: string, method: string, path: string): ProtocolCase<OciResource> => ({
+  title,
+  method,
+  path,
+  resource: { type: 'push', path },
+});
+const unknown = (title: string, path: string): ProtocolCase<OciResource> => ({
+  title,
+  path,
+  resource: { type: 'unknown', path },
+});
 
 testProtocol(oci, [
   // Distribution specification, "Endpoints".
   { title: 'end-1, the ping', path: '/v2/', resource: { type: 'ping' } },
   { title: 'the ping without its slash', path: '/v2', canonical: '/v2/', resource: { type: 'ping' } },
   { title: 'the ping by HEAD', method: 'HEAD', path: '/v2/', resource: { type: 'ping' } },
-  { title: 'end-2, a blob', path: `/v2/acme/app/blobs/${sha256}`, resource: { type: 'blob', name: 'acme/app', digest: sha256 } },
-  { title: 'end-2, a blob by HEAD', method: 'HEAD', path: `/v2/acme/app/blobs/${sha256}`, resource: { type: 'blob', name: 'acme/app', digest: sha256 } },
-  { title: 'end-3, a manifest by tag', path: '/v2/acme/app/manifests/1.0', resource: { type: 'manifest', name: 'acme/app', reference: '1.0' } },
-  { title: 'end-3, a manifest by HEAD', method: 'HEAD', path: '/v2/app/manifests/latest', resource: { type: 'manifest', name: 'app', reference: 'latest' } },
-  { title: 'end-3, a manifest by digest', path: `/v2/a/b/c/manifests/${sha256}`, resource: { type: 'manifest', name: 'a/b/c', reference: sha256 } },
+  {
+    title: 'end-2, a blob',
+    path: `/v2/acme/app/blobs/${sha256}`,
+    resource: { type: 'blob', name: 'acme/app', digest: sha256 },
+  },
+  {
+    title: 'end-2, a blob by HEAD',
+    method: 'HEAD',
+    path: `/v2/acme/app/blobs/${sha256}`,
+    resource: { type: 'blob', name: 'acme/app', digest: sha256 },
+  },
+  {
+    title: 'end-3, a manifest by tag',
+    path: '/v2/acme/app/manifests/1.0',
+    resource: { type: 'manifest', name: 'acme/app', reference: '1.0' },
+  },
+  {
+    title: 'end-3, a manifest by HEAD',
+    method: 'HEAD',
+    path: '/v2/app/manifests/latest',
+    resource: { type: 'manifest', name: 'app', reference: 'latest' },
+  },
+  {
+    title: 'end-3, a manifest by digest',
+    path: `/v2/a/b/c/manifests/${sha256}`,
+    resource: { type: 'manifest', name: 'a/b/c', reference: sha256 },
+  },
   pushed('end-4a, an upload', 'POST', '/v2/acme/app/blobs/uploads/'),
   pushed('end-5, a chunk', 'PATCH', '/v2/acme/app/blobs/uploads/1-2'),
   pushed('end-6, the end of an upload', 'PUT', '/v2/acme/app/blobs/uploads/1-2'),
   pushed('end-7, a manifest that is written', 'PUT', '/v2/acme/app/manifests/1.0'),
   { title: 'end-8a, tags', path: '/v2/acme/app/tags/list', resource: { type: 'tags', name: 'acme/app' } },
-  { title: 'end-8b, a page of tags', path: '/v2/acme/app/tags/list', query: 'n=2&last=1.0', resource: { type: 'tags', name: 'acme/app', query: 'n=2&last=1.0' } },
+  {
+    title: 'end-8b, a page of tags',
+    path: '/v2/acme/app/tags/list',
+    query: 'n=2&last=1.0',
+    resource: { type: 'tags', name: 'acme/app', query: 'n=2&last=1.0' },
+  },
   pushed('end-9, a manifest that is deleted', 'DELETE', '/v2/acme/app/manifests/1.0'),
   pushed('end-10, a blob that is deleted', 'DELETE', `/v2/acme/app/blobs/${sha256}`),
   pushed('end-11, a blob that is mounted', 'POST', '/v2/acme/app/blobs/uploads/'),
-  { title: 'end-12a, referrers', path: `/v2/acme/app/referrers/${sha256}`, resource: { type: 'referrers', name: 'acme/app', digest: sha256 } },
+  {
+    title: 'end-12a, referrers',
+    path: `/v2/acme/app/referrers/${sha256}`,
+    resource: { type: 'referrers', name: 'acme/app', digest: sha256 },
+  },
   {
     title: 'end-12b, referrers of a type',
     path: `/v2/acme/app/referrers/${sha256}`,
     query: 'artifactType=application/spdx%2Bjson',
-    resource: { type: 'referrers', name: 'acme/app', digest: sha256, query: 'artifactType=application/spdx%2Bjson' },
+    resource: {
+      type: 'referrers',
+      name: 'acme/app',
+      digest: sha256,
+      query: 'artifactType=application/spdx%2Bjson',
+    },
   },
   unknown('end-13, the state of an upload', '/v2/acme/app/blobs/uploads/1-2'),
   pushed('end-14, an upload that is given up', 'DELETE', '/v2/acme/app/blobs/uploads/1-2'),
@@ -44,13 +96,41 @@ testProtocol(oci, [
   pushed('a question for methods', 'OPTIONS', '/v2/acme/app/manifests/1.0'),
 
   // Names.
-  { title: 'a name with a segment called tags', path: '/v2/org/tags/manifests/x', resource: { type: 'manifest', name: 'org/tags', reference: 'x' } },
-  { title: 'a name that ends like a list of tags', path: '/v2/org/manifests/tags/list', resource: { type: 'tags', name: 'org/manifests' } },
-  { title: 'a name with a segment called blobs', path: `/v2/blobs/manifests/blobs/${sha256}`, resource: { type: 'blob', name: 'blobs/manifests', digest: sha256 } },
-  { title: 'a name called v2', path: '/v2/v2/manifests/v2', resource: { type: 'manifest', name: 'v2', reference: 'v2' } },
-  { title: 'a tag called list', path: '/v2/tags/manifests/list', resource: { type: 'manifest', name: 'tags', reference: 'list' } },
-  { title: 'a name with every separator', path: '/v2/a.b_c__d-e---f/0/manifests/1', resource: { type: 'manifest', name: 'a.b_c__d-e---f/0', reference: '1' } },
-  { title: 'a name of 255 characters', path: `/v2/${'a'.repeat(255)}/manifests/1`, resource: { type: 'manifest', name: 'a'.repeat(255), reference: '1' } },
+  {
+    title: 'a name with a segment called tags',
+    path: '/v2/org/tags/manifests/x',
+    resource: { type: 'manifest', name: 'org/tags', reference: 'x' },
+  },
+  {
+    title: 'a name that ends like a list of tags',
+    path: '/v2/org/manifests/tags/list',
+    resource: { type: 'tags', name: 'org/manifests' },
+  },
+  {
+    title: 'a name with a segment called blobs',
+    path: `/v2/blobs/manifests/blobs/${sha256}`,
+    resource: { type: 'blob', name: 'blobs/manifests', digest: sha256 },
+  },
+  {
+    title: 'a name called v2',
+    path: '/v2/v2/manifests/v2',
+    resource: { type: 'manifest', name: 'v2', reference: 'v2' },
+  },
+  {
+    title: 'a tag called list',
+    path: '/v2/tags/manifests/list',
+    resource: { type: 'manifest', name: 'tags', reference: 'list' },
+  },
+  {
+    title: 'a name with every separator',
+    path: '/v2/a.b_c__d-e---f/0/manifests/1',
+    resource: { type: 'manifest', name: 'a.b_c__d-e---f/0', reference: '1' },
+  },
+  {
+    title: 'a name of 255 characters',
+    path: `/v2/${'a'.repeat(255)}/manifests/1`,
+    resource: { type: 'manifest', name: 'a'.repeat(255), reference: '1' },
+  },
   unknown('a name of 256 characters', `/v2/${'a'.repeat(256)}/manifests/1`),
   unknown('a name with a capital', '/v2/Acme/app/manifests/1'),
   unknown('a name with an empty segment', '/v2/acme//app/manifests/1'),
@@ -65,12 +145,42 @@ testProtocol(oci, [
   unknown('a host in front', '/v2//evil.example/manifests/1'),
 
   // References.
-  { title: 'a digest of another algorithm', path: `/v2/app/manifests/${sha512}`, resource: { type: 'manifest', name: 'app', reference: sha512 } },
-  { title: 'a digest with components and padding', path: '/v2/app/blobs/multihash+base58:QmRZxt2b1FVZPNqd8hsiykDL3TdBDeTSPX9Kv46HmX4Gx8==', resource: { type: 'blob', name: 'app', digest: 'multihash+base58:QmRZxt2b1FVZPNqd8hsiykDL3TdBDeTSPX9Kv46HmX4Gx8==' } },
-  { title: 'a digest whose colon is encoded', path: `/v2/app/blobs/${sha256.replace(':', '%3A')}`, canonical: `/v2/app/blobs/${sha256}`, resource: { type: 'blob', name: 'app', digest: sha256 } },
-  { title: 'a digest of a manifest whose colon is encoded', path: `/v2/app/manifests/${sha256.replace(':', '%3a')}`, canonical: `/v2/app/manifests/${sha256}`, resource: { type: 'manifest', name: 'app', reference: sha256 } },
-  { title: 'a signature, which is a tag', path: `/v2/app/manifests/${sha256.replace(':', '-')}.sig`, resource: { type: 'manifest', name: 'app', reference: `${sha256.replace(':', '-')}.sig` } },
-  { title: 'a tag of 128 characters', path: `/v2/app/manifests/_${'A'.repeat(127)}`, resource: { type: 'manifest', name: 'app', reference: `_${'A'.repeat(127)}` } },
+  {
+    title: 'a digest of another algorithm',
+    path: `/v2/app/manifests/${sha512}`,
+    resource: { type: 'manifest', name: 'app', reference: sha512 },
+  },
+  {
+    title: 'a digest with components and padding',
+    path: '/v2/app/blobs/multihash+base58:QmRZxt2b1FVZPNqd8hsiykDL3TdBDeTSPX9Kv46HmX4Gx8==',
+    resource: {
+      type: 'blob',
+      name: 'app',
+      digest: 'multihash+base58:QmRZxt2b1FVZPNqd8hsiykDL3TdBDeTSPX9Kv46HmX4Gx8==',
+    },
+  },
+  {
+    title: 'a digest whose colon is encoded',
+    path: `/v2/app/blobs/${sha256.replace(':', '%3A')}`,
+    canonical: `/v2/app/blobs/${sha256}`,
+    resource: { type: 'blob', name: 'app', digest: sha256 },
+  },
+  {
+    title: 'a digest of a manifest whose colon is encoded',
+    path: `/v2/app/manifests/${sha256.replace(':', '%3a')}`,
+    canonical: `/v2/app/manifests/${sha256}`,
+    resource: { type: 'manifest', name: 'app', reference: sha256 },
+  },
+  {
+    title: 'a signature, which is a tag',
+    path: `/v2/app/manifests/${sha256.replace(':', '-')}.sig`,
+    resource: { type: 'manifest', name: 'app', reference: `${sha256.replace(':', '-')}.sig` },
+  },
+  {
+    title: 'a tag of 128 characters',
+    path: `/v2/app/manifests/_${'A'.repeat(127)}`,
+    resource: { type: 'manifest', name: 'app', reference: `_${'A'.repeat(127)}` },
+  },
   unknown('a tag of 129 characters', `/v2/app/manifests/${'a'.repeat(129)}`),
   unknown('a tag that starts with a dot', '/v2/app/manifests/.1'),
   unknown('a tag that starts with a hyphen', '/v2/app/manifests/-1'),
@@ -89,12 +199,41 @@ testProtocol(oci, [
   unknown('nothing of a repository', '/v2/app'),
 
   // Queries.
-  { title: "a mirror's namespace, which stays here", path: '/v2/app/manifests/1', query: 'ns=docker.io', canonical: '/v2/app/manifests/1', resource: { type: 'manifest', name: 'app', reference: '1' } },
-  { title: 'a namespace among others', path: '/v2/app/tags/list', query: 'n=2&ns=docker.io&last=a', canonical: '/v2/app/tags/list?n=2&last=a', resource: { type: 'tags', name: 'app', query: 'n=2&last=a' } },
-  { title: 'two namespaces', path: `/v2/app/blobs/${sha256}`, query: 'ns=a&ns=b', canonical: `/v2/app/blobs/${sha256}`, resource: { type: 'blob', name: 'app', digest: sha256 } },
-  { title: 'a parameter that only looks like it', path: '/v2/app/tags/list', query: 'columns=1&xns=2', resource: { type: 'tags', name: 'app', query: 'columns=1&xns=2' } },
+  {
+    title: "a mirror's namespace, which stays here",
+    path: '/v2/app/manifests/1',
+    query: 'ns=docker.io',
+    canonical: '/v2/app/manifests/1',
+    resource: { type: 'manifest', name: 'app', reference: '1' },
+  },
+  {
+    title: 'a namespace among others',
+    path: '/v2/app/tags/list',
+    query: 'n=2&ns=docker.io&last=a',
+    canonical: '/v2/app/tags/list?n=2&last=a',
+    resource: { type: 'tags', name: 'app', query: 'n=2&last=a' },
+  },
+  {
+    title: 'two namespaces',
+    path: `/v2/app/blobs/${sha256}`,
+    query: 'ns=a&ns=b',
+    canonical: `/v2/app/blobs/${sha256}`,
+    resource: { type: 'blob', name: 'app', digest: sha256 },
+  },
+  {
+    title: 'a parameter that only looks like it',
+    path: '/v2/app/tags/list',
+    query: 'columns=1&xns=2',
+    resource: { type: 'tags', name: 'app', query: 'columns=1&xns=2' },
+  },
   { title: 'an empty query', path: '/v2/app/tags/list', query: '', resource: { type: 'tags', name: 'app' } },
-  { title: 'a query of the ping', path: '/v2/', query: 'ns=docker.io', canonical: '/v2/', resource: { type: 'ping' } },
+  {
+    title: 'a query of the ping',
+    path: '/v2/',
+    query: 'ns=docker.io',
+    canonical: '/v2/',
+    resource: { type: 'ping' },
+  },
 
   // Not of this protocol.
   { title: 'the root', path: '/', resource: undefined },
@@ -133,9 +272,13 @@ describe('what the protocol wishes for', () => {
     [{ type: 'unknown', path: '/v2/_catalog' }, 'redirect', '404 answered'],
     [{ type: 'push', path: '/v2/a' }, 'redirect', '405 answered'],
   ];
-  test.each(rows.map(([resource, mode, delivery]) => [resource.type, mode, delivery, resource] as const))('for %s in mode %s: %s', (_, mode, delivery, resource) => {
-    for (const upstream of Object.values(upstreams)) expect(showDelivery(oci.deliver(resource, contextOf(mode, upstream)))).toBe(delivery);
-  });
+  test.each(rows.map(([resource, mode, delivery]) => [resource.type, mode, delivery, resource] as const))(
+    'for %s in mode %s: %s',
+    (_, mode, delivery, resource) => {
+      for (const upstream of Object.values(upstreams))
+        expect(showDelivery(oci.deliver(resource, contextOf(mode, upstream)))).toBe(delivery);
+    },
+  );
 
   test.each([
     ['wants a token', 'relay'],
@@ -165,7 +308,9 @@ describe('what the protocol wishes for', () => {
     ['quay.io:8443', false],
     ['evil-docker.pkg.dev.example', false],
   ])('a blob of %s goes without a token: %s', (host, open) => {
-    expect(showDelivery(oci.deliver(blob, contextOf('auto', upstreamOf(`https://${host}`))))).toBe(open ? '307' : 'relay');
+    expect(showDelivery(oci.deliver(blob, contextOf('auto', upstreamOf(`https://${host}`))))).toBe(
+      open ? '307' : 'relay',
+    );
   });
 });
 
@@ -177,16 +322,59 @@ describe('what a rule makes of it', () => {
     ['auto', 'quay.io/inc/*x', false, `blobs/${sha256}`, `307 https://quay.io/v2/inc/app/blobs/${sha256}`],
     ['auto', 'quay.io/inc/*x', true, `blobs/${sha256}`, `relay https://quay.io/v2/inc/app/blobs/${sha256}`],
     ['auto', 'ghcr.io/inc/*x', false, `blobs/${sha256}`, `relay https://ghcr.io/v2/inc/app/blobs/${sha256}`],
-    ['redirect', 'ghcr.io/inc/*x', false, 'manifests/1?ns=a.example', '307 https://ghcr.io/v2/inc/app/manifests/1'],
-    ['redirect', 'ghcr.io/inc/*x', false, 'tags/list?n=1&ns=a.example', 'rewrite https://ghcr.io/v2/inc/app/tags/list?n=1'],
-    ['redirect', 'http://localhost:5000', false, `blobs/${sha256}`, `stream http://localhost:5000/v2/acme/app/blobs/${sha256}`],
-    ['proxy', 'quay.io/inc/*x', false, `blobs/${sha256}`, `stream https://quay.io/v2/inc/app/blobs/${sha256}`],
-    ['proxy', 'quay.io/inc/*x', true, `referrers/${sha256}?artifactType=a/b`, `rewrite https://quay.io/v2/inc/app/referrers/${sha256}?artifactType=a/b`],
+    [
+      'redirect',
+      'ghcr.io/inc/*x',
+      false,
+      'manifests/1?ns=a.example',
+      '307 https://ghcr.io/v2/inc/app/manifests/1',
+    ],
+    [
+      'redirect',
+      'ghcr.io/inc/*x',
+      false,
+      'tags/list?n=1&ns=a.example',
+      'rewrite https://ghcr.io/v2/inc/app/tags/list?n=1',
+    ],
+    [
+      'redirect',
+      'http://localhost:5000',
+      false,
+      `blobs/${sha256}`,
+      `stream http://localhost:5000/v2/acme/app/blobs/${sha256}`,
+    ],
+    [
+      'proxy',
+      'quay.io/inc/*x',
+      false,
+      `blobs/${sha256}`,
+      `stream https://quay.io/v2/inc/app/blobs/${sha256}`,
+    ],
+    [
+      'proxy',
+      'quay.io/inc/*x',
+      true,
+      `referrers/${sha256}?artifactType=a/b`,
+      `rewrite https://quay.io/v2/inc/app/referrers/${sha256}?artifactType=a/b`,
+    ],
   ])('%s to %s (credential: %s), %s: %s', (mode, to, auth, end, shown) => {
-    const ruleSet = compileRules([rule(oci, { match: 'acme/*x', to, mode, ...(auth && { auth: { token: 'x' } }) })]);
+    const ruleSet = compileRules([
+      rule(oci, { match: 'acme/*x', to, mode, ...(auth && { auth: { token: 'x' } }) }),
+    ]);
     const [pathname = '', query] = path(end).split('?');
-    const decision = decide(ruleSet, { method: 'GET', scheme: 'https', host: 'get.acme.example', path: pathname, query });
-    const found = decision.type === 'redirect' ? `${decision.status} ${decision.location}` : decision.type === 'proxy' ? `${decision.delivery} ${decision.target}` : decision.type;
+    const decision = decide(ruleSet, {
+      method: 'GET',
+      scheme: 'https',
+      host: 'get.acme.example',
+      path: pathname,
+      query,
+    });
+    const found =
+      decision.type === 'redirect'
+        ? `${decision.status} ${decision.location}`
+        : decision.type === 'proxy'
+          ? `${decision.delivery} ${decision.target}`
+          : decision.type;
     expect(found).toBe(shown);
   });
 });
@@ -195,7 +383,11 @@ describe('an answer', () => {
   test('to a ping says that this is a registry', () => {
     expect(oci.deliver({ type: 'ping' }, contextOf('auto', undefined))).toEqual({
       type: 'respond',
-      answer: { status: 200, headers: { 'content-type': 'application/json', 'docker-distribution-api-version': 'registry/2.0' }, body: '{}' },
+      answer: {
+        status: 200,
+        headers: { 'content-type': 'application/json', 'docker-distribution-api-version': 'registry/2.0' },
+        body: '{}',
+      },
     });
   });
 
@@ -218,7 +410,9 @@ describe('an answer', () => {
     [503, 'UNAVAILABLE'],
     [504, 'UNAVAILABLE'],
   ])('of %i has the code %s', (status, code) => {
-    expect(JSON.parse(oci.refuse({ status, message: 'Why "so".' }).body)).toEqual({ errors: [{ code, message: 'Why "so".' }] });
+    expect(JSON.parse(oci.refuse({ status, message: 'Why "so".' }).body)).toEqual({
+      errors: [{ code, message: 'Why "so".' }],
+    });
   });
 });
 
@@ -229,7 +423,8 @@ describe('the name at the upstream', () => {
     ['https://registry-1.docker.io', 'acme/app', 'acme/app'],
     ['https://registry-1.docker.io.evil.example', 'alpine', 'alpine'],
   ])('%s: %s is %s', (origin, subject, name) => {
-    for (const resource of [manifest, blob, tags, referrers]) expect(oci.rename?.(resource, subject, upstreamOf(origin))).toEqual({ ...resource, name });
+    for (const resource of [manifest, blob, tags, referrers])
+      expect(oci.rename?.(resource, subject, upstreamOf(origin))).toEqual({ ...resource, name });
   });
 
   test('is none for what has no name', () => {
@@ -258,7 +453,10 @@ describe('a package URL', () => {
   const url = 'https://get.acme.example:8443';
   test.each<[resource: OciResource, purl: string | undefined]>([
     [manifest, 'pkg:oci/app?repository_url=get.acme.example:8443/acme/app&tag=1'],
-    [{ ...manifest, reference: sha256 }, `pkg:oci/app@${sha256.replace(':', '%3A')}?repository_url=get.acme.example:8443/acme/app`],
+    [
+      { ...manifest, reference: sha256 },
+      `pkg:oci/app@${sha256.replace(':', '%3A')}?repository_url=get.acme.example:8443/acme/app`,
+    ],
     [{ ...manifest, name: 'app' }, 'pkg:oci/app?repository_url=get.acme.example:8443/app&tag=1'],
     [blob, undefined],
     [tags, undefined],
@@ -283,7 +481,11 @@ describe('a document', () => {
   async function* chunks(...texts: readonly string[]): AsyncGenerator<Uint8Array> {
     for (const text of texts) yield new TextEncoder().encode(text);
   }
-  async function rewrite(resource: OciResource, headers: Readonly<Record<string, string>>, ...body: readonly string[]) {
+  async function rewrite(
+    resource: OciResource,
+    headers: Readonly<Record<string, string>>,
+    ...body: readonly string[]
+  ) {
     const message = oci.rewrite?.(resource, { headers, body: chunks(...body) }, context);
     const parts: Uint8Array[] = [];
     for await (const part of message?.body ?? []) parts.push(part);
@@ -291,7 +493,13 @@ describe('a document', () => {
   }
 
   test('of tags has the public name', async () => {
-    const { headers, body } = await rewrite(tags, { etag: '"x"' }, '{"na', 'me":"inc/a', 'pp", "tags":["name","1"]}\n');
+    const { headers, body } = await rewrite(
+      tags,
+      { etag: '"x"' },
+      '{"na',
+      'me":"inc/a',
+      'pp", "tags":["name","1"]}\n',
+    );
     expect(body).toBe('{"name":"acme/app", "tags":["name","1"]}\n');
     expect(headers).toEqual({ etag: '"x"' });
   });
@@ -304,20 +512,50 @@ describe('a document', () => {
   const next = (target: string) => `<${target}>; rel="next"`;
   test.each<[title: string, resource: OciResource, link: string, rewritten: string]>([
     ['relative', tags, next('/v2/inc/app/tags/list?last=b&n=2'), next('/v2/acme/app/tags/list?last=b&n=2')],
-    ['absolute', tags, next('https://ghcr.io/v2/inc/app/tags/list?n=2&last=b'), next('/v2/acme/app/tags/list?n=2&last=b')],
+    [
+      'absolute',
+      tags,
+      next('https://ghcr.io/v2/inc/app/tags/list?n=2&last=b'),
+      next('/v2/acme/app/tags/list?n=2&last=b'),
+    ],
     ['relative to the document', tags, next('?last=b'), next('/v2/acme/app/tags/list?last=b')],
-    ['with a cursor of its own', tags, next('https://ghcr.io/v2/x?token=a/b%3D%3D&ns=1'), next('/v2/acme/app/tags/list?token=a/b%3D%3D&ns=1')],
+    [
+      'with a cursor of its own',
+      tags,
+      next('https://ghcr.io/v2/x?token=a/b%3D%3D&ns=1'),
+      next('/v2/acme/app/tags/list?token=a/b%3D%3D&ns=1'),
+    ],
     ['without a query', tags, next('/v2/inc/app/tags/list'), next('/v2/acme/app/tags/list')],
-    ['instead of the query that was asked', { ...tags, query: 'n=1' }, next('/v2/inc/app/tags/list?last=z'), next('/v2/acme/app/tags/list?last=z')],
-    ['to more referrers', referrers, next(`/v2/inc/app/referrers/${sha256}?page=2`), next(`/v2/acme/app/referrers/${sha256}?page=2`)],
-    ['two', tags, `${next('/a?b=1')}, </c?d=2>;rel=prev`, `${next('/v2/acme/app/tags/list?b=1')}, </v2/acme/app/tags/list?d=2>;rel=prev`],
+    [
+      'instead of the query that was asked',
+      { ...tags, query: 'n=1' },
+      next('/v2/inc/app/tags/list?last=z'),
+      next('/v2/acme/app/tags/list?last=z'),
+    ],
+    [
+      'to more referrers',
+      referrers,
+      next(`/v2/inc/app/referrers/${sha256}?page=2`),
+      next(`/v2/acme/app/referrers/${sha256}?page=2`),
+    ],
+    [
+      'two',
+      tags,
+      `${next('/a?b=1')}, </c?d=2>;rel=prev`,
+      `${next('/v2/acme/app/tags/list?b=1')}, </v2/acme/app/tags/list?d=2>;rel=prev`,
+    ],
     ['to another host', tags, next('//evil.example/x?y'), next('/v2/acme/app/tags/list?y')],
     ['broken', tags, '</v2/inc', '</v2/inc'],
   ])('has its next page here, with a link %s', async (_, resource, link, rewritten) => {
-    expect((await rewrite(resource, { link, etag: '"x"' })).headers).toEqual({ link: rewritten, etag: '"x"' });
+    expect((await rewrite(resource, { link, etag: '"x"' })).headers).toEqual({
+      link: rewritten,
+      etag: '"x"',
+    });
   });
 });
 
 test('a rule is tried by a pull, without the scheme', () => {
-  expect(oci.usage('acme/<image>', 'https://get.acme.example')).toBe('docker pull get.acme.example/acme/<image>');
+  expect(oci.usage('acme/<image>', 'https://get.acme.example')).toBe(
+    'docker pull get.acme.example/acme/<image>',
+  );
 });
