@@ -5,6 +5,7 @@ import type { Decision } from '../core/decision.ts';
 import type { RequestDescriptor } from '../core/request.ts';
 import type { RuleSource } from '../core/rule-source.ts';
 import { createGateway, type GatewayRequest, type Outcome } from '../gateway/gateway.ts';
+import { callHook } from '../gateway/hook.ts';
 import { createNodeTransport } from '../gateway/node-transport.ts';
 import type { GatewayResponse } from '../gateway/response.ts';
 import { createReadForwarded } from './_forwarded.ts';
@@ -27,15 +28,18 @@ export function createNodeCore(rules: RuleSet | RuleSource, options: AdapterOpti
   return (request, response, next) => {
     const descriptor = readNodeRequest(request, readForwarded, origin);
     const started = onResponse ? performance.now() : 0;
+    const abort = new AbortController();
     const settle = ({ decision, response: answer }: Outcome) => {
       if (next && !isOurs(decision)) return next();
       if (onResponse) watch(response, descriptor, decision, started, onResponse);
+      // The client has gone, or the application could not wait and has answered.
+      if (response.destroyed || response.headersSent) return abort.abort();
       send(response, answer ?? gateway.refuse(descriptor), request.method === 'HEAD');
     };
-    const abort = new AbortController();
     const outcome = gateway.handle(toGatewayRequest(request, descriptor, abort.signal));
     if (!(outcome instanceof Promise)) return settle(outcome);
-    response.once('close', () => abort.abort());
+    if (response.destroyed) abort.abort();
+    else response.once('close', () => abort.abort());
     outcome.then(settle).catch(() => response.destroy());
   };
 }
@@ -51,7 +55,6 @@ function toGatewayRequest(
 }
 
 function send(response: ServerResponse, { status, headers, body }: GatewayResponse, head: boolean): void {
-  if (response.destroyed) return;
   response.writeHead(status, headers);
   if (head || typeof body === 'string') {
     response.end(head ? undefined : body);
@@ -68,12 +71,13 @@ function watch(
   started: number,
   onResponse: NonNullable<AdapterOptions['onResponse']>,
 ): void {
-  response.once('close', () => {
-    try {
-      const { statusCode: status, writableFinished: complete } = response;
-      onResponse({ request, decision, status, complete, duration: performance.now() - started });
-    } catch {
-      // A hook that fails is no reason to fail a download.
-    }
-  });
+  const tell = () => {
+    const { headersSent, statusCode, writableFinished: complete } = response;
+    const status = headersSent ? statusCode : 0;
+    callHook(() =>
+      onResponse({ request, decision, status, complete, duration: performance.now() - started }),
+    );
+  };
+  if (response.destroyed) tell();
+  else response.once('close', tell);
 }

@@ -9,7 +9,7 @@ export interface AccessRecord {
   readonly request: RequestDescriptor;
   /** The decision. */
   readonly decision: Decision;
-  /** The status that was sent. */
+  /** The status that was sent; 0 when the client had gone before. */
   readonly status: number;
   /** Whether the answer was sent whole. */
   readonly complete: boolean;
@@ -44,7 +44,7 @@ export interface AdapterOptions {
  */
 export function checkPublicOrigin(origin: string | undefined): string | undefined {
   if (origin === undefined) return undefined;
-  if (URL.canParse(origin) && new URL(origin).origin === origin) return origin;
+  if (/^https?:/.test(origin) && URL.canParse(origin) && new URL(origin).origin === origin) return origin;
   throw new TypeError(
     `publicOrigin: \`${origin}\` is not an origin; write scheme and host alone, as in \`https://get.acme.dev\`.`,
   );

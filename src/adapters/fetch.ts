@@ -4,12 +4,13 @@
  * @module
  */
 import type { RuleSet } from '../core/compile.ts';
+import type { ByteStream } from '../core/protocol.ts';
 import type { RequestDescriptor } from '../core/request.ts';
 import type { RuleSource } from '../core/rule-source.ts';
 import { createFetchTransport } from '../gateway/fetch-transport.ts';
 import { createGateway } from '../gateway/gateway.ts';
+import { callHook } from '../gateway/hook.ts';
 import type { GatewayResponse } from '../gateway/response.ts';
-import { toReadableStream } from '../gateway/streams.ts';
 import { createReadForwarded, type ReadForwarded } from './_forwarded.ts';
 import { type AdapterOptions, checkPublicOrigin, isOurs } from './_options.ts';
 
@@ -45,26 +46,36 @@ export function toFetchHandler(rules: RuleSet | RuleSource, options: FetchHandle
   return async (request) => {
     const started = performance.now();
     const descriptor = readFetchRequest(request, readForwarded, origin);
-    const { decision, response } = await gateway.handle({
-      descriptor,
-      body: request.body ?? undefined,
-      signal: request.signal,
-    });
+    const abort = followAbort(request.signal);
+    const body = request.body ?? undefined;
+    const { decision, response } = await gateway.handle({ descriptor, body, signal: abort.signal });
     if (next && !isOurs(decision)) return next(request);
-    const answer = response ?? gateway.refuse(descriptor);
-    try {
-      onResponse?.({
-        request: descriptor,
-        decision,
-        status: answer.status,
-        complete: true,
-        duration: performance.now() - started,
-      });
-    } catch {
-      // A hook that fails is no reason to fail a download.
+    const tell = (status: number, complete: boolean) =>
+      callHook(() =>
+        onResponse?.({
+          request: descriptor,
+          decision,
+          status,
+          complete,
+          duration: performance.now() - started,
+        }),
+      );
+    const answer = response ?? (isOurs(decision) ? undefined : gateway.refuse(descriptor));
+    if (!answer) {
+      tell(0, false);
+      // Nobody reads it; the number is nginx's.
+      return new Response(null, { status: 499 });
     }
-    return toFetchResponse(answer, request.method);
+    return toFetchResponse(answer, request.method, abort, (complete) => tell(answer.status, complete));
   };
+}
+
+/** Makes what aborts when a signal does, and can be aborted besides. */
+function followAbort(signal: AbortSignal): AbortController {
+  const abort = new AbortController();
+  if (signal.aborted) abort.abort(signal.reason);
+  else signal.addEventListener('abort', () => abort.abort(signal.reason), { once: true });
+  return abort;
 }
 
 /** Reads a request of the Fetch standard as plain data, without parsing its address again. */
@@ -91,10 +102,46 @@ function readFetchRequest(
   };
 }
 
-function toFetchResponse({ status, headers, body }: GatewayResponse, method: string): Response {
-  const empty = method === 'HEAD' || body === '' || status === 204 || status === 304;
-  return new Response(empty ? null : typeof body === 'string' ? body : toReadableStream(body), {
-    status,
-    headers,
+function toFetchResponse(
+  { status, headers, body }: GatewayResponse,
+  method: string,
+  abort: AbortController,
+  onEnd: (complete: boolean) => void,
+): Response {
+  if (typeof body !== 'string' && method !== 'HEAD') {
+    return new Response(toBody(body, abort, onEnd), { status, headers });
+  }
+  onEnd(true);
+  return new Response(method === 'HEAD' || body === '' ? null : (body as string), { status, headers });
+}
+
+/** A body that tells how it ends, once, and ends what it comes from when its reader leaves. */
+function toBody(
+  body: ByteStream,
+  abort: AbortController,
+  onEnd: (complete: boolean) => void,
+): ReadableStream<Uint8Array> {
+  const iterator = body[Symbol.asyncIterator]();
+  let left = false;
+  return new ReadableStream<Uint8Array>({
+    async pull(controller) {
+      try {
+        const { done, value } = await iterator.next();
+        if (left) return;
+        if (!done) return controller.enqueue(value);
+        controller.close();
+        onEnd(true);
+      } catch (error) {
+        if (!left) onEnd(false);
+        throw error;
+      }
+    },
+    cancel() {
+      left = true;
+      onEnd(false);
+      // The iterator alone would first wait for what it has asked for.
+      abort.abort();
+      iterator.return?.().catch(() => {});
+    },
   });
 }

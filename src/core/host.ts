@@ -15,7 +15,7 @@ export interface Authority {
 /** Splits a host into name and port, lower-case, without the dot of a fully qualified name. */
 export function splitHost(host: string): Authority {
   const lower = host.toLowerCase();
-  const colon = lower.lastIndexOf(':');
+  const colon = lower.includes(':') ? lower.lastIndexOf(':') : -1;
   const hasPort = colon !== -1 && !lower.endsWith(']');
   const name = hasPort ? lower.slice(0, colon) : lower;
   return {

@@ -36,6 +36,8 @@ export interface RequestProblem {
 
 // RFC 3986 §3.3 pchar and "/", and `[ ] |`, which clients send raw and the URL standard keeps.
 const PATH = /^\/(?:[\w\-.~!$&'()*+,;=:@/[\]|]|%[\dA-Fa-f]{2})*$/;
+// What is none of these characters.
+const UNUSUAL = /[^!$&-;=@-Z[\]_a-z|~]/;
 // Visible ASCII without "#": RFC 3986 §3.4 and what clients send besides.
 const QUERY = /^[!"$-~]*$/;
 // RFC 3986 §3.2.2 without percent-encoding, and a port of 65535 at most.
@@ -57,14 +59,23 @@ export function findRequestProblem(request: RequestDescriptor): RequestProblem |
   if (path.length + (query?.length ?? 0) > MAX_TARGET_LENGTH) {
     return { status: 414, message: `The request target is longer than ${MAX_TARGET_LENGTH} characters.` };
   }
-  if (!PATH.test(path)) return bad('The path of the request is not a path of RFC 3986.');
-  if (hasDotSegment(path)) return bad('The path of the request has a dot segment.');
-  if (path.includes('%') && ENCODED_CONTROL.test(path))
-    return bad('The path has an encoded control character.');
+  const problem = isPlain(path) ? undefined : findPathProblem(path);
+  if (problem !== undefined) return bad(problem);
   if (query && !QUERY.test(query)) return bad('The query of the request is not a query of RFC 3986.');
   if (host.length > MAX_HOST_LENGTH || !HOST.test(host))
     return bad('The host of the request is not a host name or an address.');
   return undefined;
+}
+
+/** Nearly every path; looking for what it does not have takes a quarter of the time of reading it. */
+function isPlain(path: string): boolean {
+  return path.startsWith('/') && !UNUSUAL.test(path) && !path.includes('/.');
+}
+
+function findPathProblem(path: string): string | undefined {
+  if (!PATH.test(path)) return 'The path of the request is not a path of RFC 3986.';
+  if (hasDotSegment(path)) return 'The path of the request has a dot segment.';
+  return ENCODED_CONTROL.test(path) ? 'The path has an encoded control character.' : undefined;
 }
 
 /** Tells whether a path has a segment `.` or `..`, in any spelling that a URL parser folds or a server may decode. */

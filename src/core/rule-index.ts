@@ -70,28 +70,27 @@ export interface RuleIndex {
 /** Makes an empty index. */
 export function createRuleIndex(): RuleIndex {
   const exact = new Map<string, Host>();
+  const withPort = new Map<string, Host>();
   const wildcard = new Map<string, Host>();
   const any = createHost();
-  let withPorts = false;
+
+  function hostOf(host: string | undefined): Host {
+    if (host === undefined) return any;
+    if (host.startsWith('*.')) return ensure(wildcard, host.slice(1), createHost);
+    return ensure(splitHost(host).port === undefined ? exact : withPort, host, createHost);
+  }
 
   return {
     add(host, at, pattern, leaf) {
-      if (host?.includes(':')) withPorts = true;
-      const entry =
-        host === undefined
-          ? any
-          : host.startsWith('*.')
-            ? ensure(wildcard, host.slice(1), createHost)
-            : ensure(exact, host, createHost);
-      const group = groupOf(mountOf(entry, at), leaf.rule);
+      const group = groupOf(mountOf(hostOf(host), at), leaf.rule);
       return addLeaf(pattern ? group.trie.leavesOf(pattern) : group.everything, leaf);
     },
 
     find(host, path, visit) {
-      const { name, port } = splitHost(host);
-      let found =
-        withPorts && port !== undefined ? findMount(exact.get(`${name}:${port}`), path, visit) : undefined;
-      found ??= findMount(exact.get(name), path, visit);
+      // Most clients send a name as it is here.
+      const { name, port } = exact.has(host) ? { name: host, port: undefined } : splitHost(host);
+      const ported = port === undefined || withPort.size === 0 ? undefined : withPort.get(`${name}:${port}`);
+      let found = findMount(ported, path, visit) ?? findMount(exact.get(name), path, visit);
       for (
         let dot = wildcard.size > 0 ? name.indexOf('.') : -1;
         found === undefined && dot !== -1;

@@ -40,11 +40,26 @@ export interface Trie<T> {
 
 /** Makes an empty trie. */
 export function createTrie<T>(): Trie<T> {
+  const literals = new Map<string, T[]>();
   const root: Node<T> = {};
   return {
-    leavesOf: (tokens) => insert(root, splitSegments(tokens), 0),
-    find: (subject, visit) => walk(root, subject, 0, [], visit),
+    leavesOf(tokens) {
+      const text = toText(tokens);
+      if (text === undefined) return insert(root, splitSegments(tokens), 0);
+      const leaves = literals.get(text) ?? [];
+      literals.set(text, leaves);
+      return leaves;
+    },
+    // Nothing is more specific than a pattern without variables.
+    find: (subject, visit) => visitAll(literals.get(subject), [], visit) ?? walk(root, subject, 0, [], visit),
   };
+}
+
+/** The text of a pattern without variables; `undefined` for any other. */
+function toText(tokens: readonly PatternToken[]): string | undefined {
+  const [first] = tokens;
+  if (first === undefined) return '';
+  return first.type === 'text' && tokens.length === 1 ? first.value : undefined;
 }
 
 function insert<T>(node: Node<T>, segments: readonly Segment[], index: number): T[] {

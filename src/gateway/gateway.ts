@@ -27,7 +27,7 @@ export interface GatewayRequest {
 export interface Outcome {
   /** The decision. */
   readonly decision: Decision;
-  /** The answer; `undefined` when the request is none of ours. */
+  /** The answer; `undefined` when the request is none of ours, or its client has gone. */
   readonly response: GatewayResponse | undefined;
 }
 
@@ -41,7 +41,7 @@ export interface GatewayOptions {
 
 /** Carries decisions out. */
 export interface Gateway {
-  /** Decides and answers; at once when no upstream is needed. Rejects only when the client has gone. */
+  /** Decides and answers; at once when no upstream is needed. Whatever an upstream does, it never rejects. */
   handle(request: GatewayRequest): Outcome | Promise<Outcome>;
   /** The answer for a request that is none of ours where nobody else takes it, in the form that its client prints. */
   refuse(descriptor: RequestDescriptor): GatewayResponse;
@@ -71,11 +71,11 @@ export function createGateway(
       if (!isProxyRoute(next)) return answerAtOnce(next.decision);
       const last = attempt + 1 >= attempts;
       const response = await tryUpstream(request, next, last);
-      if (response) return { decision: next.decision, response };
+      if (response || request.signal?.aborted) return { decision: next.decision, response };
     }
   }
 
-  /** The answer of one upstream; `undefined` when another should be asked. */
+  /** The answer of one upstream; `undefined` when another should be asked, or nobody waits for one any more. */
   async function tryUpstream(
     request: GatewayRequest,
     next: ProxyRoute,
@@ -94,9 +94,10 @@ export function createGateway(
       result.response.discard();
       throw new UpstreamError(`${next.upstream.origin} answers ${result.response.status}.`, 502);
     } catch (error) {
-      if (!(error instanceof UpstreamError)) throw error;
-      callHook(() => onUpstreamError?.(error, next.decision));
-      return last ? refuse(next, error.status) : undefined;
+      if (request.signal?.aborted) return undefined;
+      const failure = toUpstreamError(error, next.upstream.origin);
+      callHook(() => onUpstreamError?.(failure, next.decision));
+      return last ? refuse(next, failure.status) : undefined;
     }
   }
 
@@ -161,6 +162,12 @@ const REASONS: Readonly<Record<number, string>> = {
 function refuse({ protocol }: ProxyRoute, status: number): GatewayResponse {
   const headers = status === 508 ? {} : RETRY_AFTER;
   return toResponse(protocol.refuse({ status, message: REASONS[status] ?? 'The request failed.', headers }));
+}
+
+/** What no transport throws is a fault of a protocol, or ours: as bad for the client as one of the upstream. */
+function toUpstreamError(error: unknown, origin: string): UpstreamError {
+  if (error instanceof UpstreamError) return error;
+  return new UpstreamError(`${origin}: ${String(error)}`, 502, { cause: error });
 }
 
 /** What another upstream may do better; a refusal (401, 403) or an absence (404) is an answer. */

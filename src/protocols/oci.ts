@@ -79,7 +79,7 @@ export interface OciUnknown {
 export type OciResource = OciPing | OciManifest | OciBlob | OciTags | OciReferrers | OciPush | OciUnknown;
 
 // Distribution specification, "Pulling manifests": <name>, and <reference> as a tag.
-const NAME = /^[a-z\d]+(?:(?:\.|_|__|-+)[a-z\d]+)*(?:\/[a-z\d]+(?:(?:\.|_|__|-+)[a-z\d]+)*)*$/;
+const NAME = /^[a-z\d]+(?:(?:[./]|__?|-+)[a-z\d]+)*$/;
 const TAG = /^\w[\w.-]{0,127}$/;
 // Image specification, descriptor.md, "Digests".
 const DIGEST = /^[a-z\d]+(?:[+._-][a-z\d]+)*:[\w=-]+$/;
@@ -194,27 +194,47 @@ export const oci: Protocol<OciResource> = {
 
 /** Reads `/v2/<name>/<kind>/<reference>` from the right, since a name may have segments called `tags` or `blobs`. */
 function parseContent(path: string, query: string | undefined): OciResource | undefined {
-  const last = path.lastIndexOf('/');
-  const before = path.lastIndexOf('/', last - 1);
+  const [before, last] = findLastSlashes(path);
   const kind = path.slice(before + 1, last);
   const name = path.slice(4, before);
   if (before < 4 || name.length > MAX_NAME || !NAME.test(name)) return undefined;
-  const reference = path.slice(last + 1).replace(/%3a/i, ':');
-  const rest = query ? { query } : {};
+  const reference = decodeColon(path.slice(last + 1));
   switch (kind) {
     case 'manifests':
       return TAG.test(reference) || DIGEST.test(reference)
-        ? { type: 'manifest', name, reference, ...rest }
+        ? asking({ type: 'manifest', name, reference }, query)
         : undefined;
     case 'blobs':
-      return DIGEST.test(reference) ? { type: 'blob', name, digest: reference, ...rest } : undefined;
+      return DIGEST.test(reference) ? asking({ type: 'blob', name, digest: reference }, query) : undefined;
     case 'referrers':
-      return DIGEST.test(reference) ? { type: 'referrers', name, digest: reference, ...rest } : undefined;
+      return DIGEST.test(reference) ? asking({ type: 'referrers', name, digest: reference }, query) : undefined;
     case 'tags':
-      return reference === 'list' ? { type: 'tags', name, ...rest } : undefined;
+      return reference === 'list' ? asking({ type: 'tags', name }, query) : undefined;
     default:
       return undefined;
   }
+}
+
+/** Where the last two slashes are, from the left: `indexOf` is many times as fast as `lastIndexOf`. */
+function findLastSlashes(path: string): readonly [before: number, last: number] {
+  let before = -1;
+  let last = -1;
+  for (let slash = path.indexOf('/'); slash !== -1; slash = path.indexOf('/', slash + 1)) {
+    before = last;
+    last = slash;
+  }
+  return [before, last];
+}
+
+function decodeColon(reference: string): string {
+  return reference.includes('%') ? reference.replace(/%3a/i, ':') : reference;
+}
+
+function asking(
+  resource: OciManifest | OciBlob | OciTags | OciReferrers,
+  query: string | undefined,
+): OciResource {
+  return query ? { ...resource, query } : resource;
 }
 
 /** Distribution specification, "Registry Proxying": `ns` is for the mirror, not for the registry behind it. */

@@ -16,13 +16,13 @@ export function checkRuleFile(data: unknown, protocolNames: readonly string[]): 
   const empty = rules === null || (Array.isArray(rules) && rules.length === 0);
   const issues = findSchemaIssues(data).flatMap((issue) => chooseForm(issue, []));
   const unknown = issues.flatMap(({ keys, path }) => (keys ?? []).map((key) => [...path, key] as Path));
+  const meant = new Set(unknown.map((path) => [...path.slice(0, -1), findNearestKey(path)].join('/')));
   const others = issues.flatMap((issue) => {
     const path = issue.path as Path;
     if (issue.keys || (empty && path[0] === 'rules')) return [];
     if (valueAt(data, path) !== undefined) return [explainValue(issue, path, valueAt(data, path))];
-    return unknown.some((key) => isMeant(key, path))
-      ? []
-      : [explainMissingKey(path, issue.message, protocolNames)];
+    // A key that is missing where a misspelt one stands is one mistake.
+    return meant.has(path.join('/')) ? [] : [explainMissingKey(path, issue.message, protocolNames)];
   });
   return [
     ...(empty ? [explainEmptiness(['rules'])] : []),
@@ -48,12 +48,6 @@ function isOtherType({ code, path }: SchemaIssue): boolean {
 
 function countMistakes(issues: readonly SchemaIssue[]): number {
   return issues.reduce((count, { keys }) => count + (keys?.length ?? 1), 0);
-}
-
-/** Tells whether an unknown key is the misspelt one that is missing beside it. */
-function isMeant(unknown: Path, missing: Path): boolean {
-  const siblings = unknown.slice(0, -1).join() === missing.slice(0, -1).join();
-  return siblings && findNearestKey(unknown) === missing.at(-1);
 }
 
 function explainEmptiness(path: Path): Mistake {

@@ -34,7 +34,7 @@ const VARIABLE = /(\$?)\$\{([A-Za-z_]\w*)(\}|:?[-=?+])/g;
 /**
  * Replaces `${NAME}` in text by the variable of the environment; `$${NAME}` stands for `${NAME}` itself.
  *
- * What aliases stand for may make the data larger than the `limit`, and itself a part of itself: both are mistakes.
+ * Data that is nested too deeply, or has more values than the `limit` because of what aliases stand for, is a mistake.
  */
 export function expandVariables(data: unknown, env: Environment, limit: number): Expanded {
   const expansions = new Map<string | number | undefined, Expansion[]>();

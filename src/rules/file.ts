@@ -20,7 +20,7 @@ export interface LoadOptions {
   readonly protocols?: readonly Protocol[] | undefined;
   /** Is told the new rules after a change, and their revision. */
   readonly onReload?: ((ruleSet: RuleSet, revision: string) => void) | undefined;
-  /** Is told why a change does not take effect; the rules before it stay in force. */
+  /** Is told why a change does not take effect, while the rules before it stay in force, and what `onReload` throws. */
   readonly onError?: ((error: Error) => void) | undefined;
 }
 
@@ -49,12 +49,13 @@ interface Loaded {
  * @throws Error The file cannot be read.
  */
 export async function loadRules(path: string, options: LoadOptions = {}): Promise<RuleFileSource> {
-  const { watch = false, env = process.env, protocols } = options;
+  const { watch = false, env = process.env, protocols, onReload, onError } = options;
   const load = (text: string): Loaded => {
     return { text, revision: hash(text), ruleSet: parseRules(text, { file: path, env, protocols }) };
   };
   const inForce = { loaded: load(decodeText(await readBytes(path), path)) };
-  const close = watch ? watchFile(path, createReload(path, inForce, load, options)) : () => {};
+  const observe = createObserver(path, createReload(inForce, load, onReload), onError);
+  const close = watch ? watchFile(path, observe) : () => {};
   return {
     get current() {
       return inForce.loaded.ruleSet;
@@ -66,30 +67,36 @@ export async function loadRules(path: string, options: LoadOptions = {}): Promis
   };
 }
 
-/** Makes what takes over the states of a watched file; each problem is told once for as long as it lasts. */
+/** Makes what puts a text with rules in force; says whether it is, or is held back. */
 function createReload(
-  path: string,
   inForce: { loaded: Loaded },
   load: (text: string) => Loaded,
-  { onReload, onError }: LoadOptions,
-): (state: FileState) => boolean {
+  onReload: LoadOptions['onReload'],
+): (text: string) => boolean {
   const isWhole = createPatience();
-  let told: string | undefined;
-  function reload(state: FileState): boolean {
-    if ('error' in state) throw state.error;
-    const text = decodeText(state.bytes, path);
-    if (text !== inForce.loaded.text) {
-      const next = load(text);
-      if (!isWhole(text, inForce.loaded.text)) return false;
-      inForce.loaded = next;
-      onReload?.(next.ruleSet, next.revision);
-    }
-    told = undefined;
+  return (text) => {
+    if (text === inForce.loaded.text) return true;
+    const next = load(text);
+    if (!isWhole(text, inForce.loaded.text)) return false;
+    inForce.loaded = next;
+    onReload?.(next.ruleSet, next.revision);
     return true;
-  }
+  };
+}
+
+/** Makes what hands the states of a file on, and tells each problem once for as long as it lasts. */
+function createObserver(
+  path: string,
+  reload: (text: string) => boolean,
+  onError: LoadOptions['onError'],
+): (state: FileState) => boolean {
+  let told: string | undefined;
   return (state) => {
     try {
-      return reload(state);
+      if ('error' in state) throw state.error;
+      const done = reload(decodeText(state.bytes, path));
+      told = undefined;
+      return done;
     } catch (error) {
       const problem = 'bytes' in state ? hash(state.bytes) : state.error.message;
       if (problem !== told) report(error, onError);

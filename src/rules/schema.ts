@@ -89,7 +89,7 @@ const upstream = document(
     ),
     auth: document(
       z.optional(credential),
-      'Credential',
+      'Credential for this upstream',
       'What the gateway proves itself with here; never sent to another host.',
     ),
     allow: document(
@@ -173,7 +173,7 @@ const rule = document(
     ),
     auth: document(
       z.optional(credential),
-      'Credential',
+      'Credential for every upstream',
       'What the gateway proves itself with at every upstream that has no `auth` of its own.',
     ),
   }),

@@ -84,7 +84,8 @@ function fail(mistakes: readonly Mistake[]): YamlText {
 }
 
 function toMistake(offset: number, message: string, hint?: string): Mistake {
-  return { code: 'invalid_syntax', path: [], offset, message: `${message}${hint ? `; ${hint}` : ''}.` };
+  const problem = message.replace('With stringKeys, all', 'All');
+  return { code: 'invalid_syntax', path: [], offset, message: `${problem}${hint ? `; ${hint}` : ''}.` };
 }
 
 /** What is found in a document on the way through it. */

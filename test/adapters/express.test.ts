@@ -18,7 +18,9 @@ const downloads = compileRules([rule(file, { match: '/dl/*path', to: 'https://cd
 function startNpm() {
   return startUpstream((request, response) => {
     response.setHeader('content-type', 'application/json');
-    response.end(`{"versions":{"1.0.0":{"dist":{"tarball":"http://${request.headers.host}/a/-/a-1.0.0.tgz"}}}}`);
+    response.end(
+      `{"versions":{"1.0.0":{"dist":{"tarball":"http://${request.headers.host}/a/-/a-1.0.0.tgz"}}}}`,
+    );
   });
 }
 
@@ -48,7 +50,8 @@ describe.each([
     const { origin } = await listen(app);
     const received = await ask(origin, path);
     expect(received.status).toBe(status);
-    if (status === 302) expect(received.headers.location).toBe(`https://cdn.example/a${path.includes('?') ? '?b' : ''}`);
+    if (status === 302)
+      expect(received.headers.location).toBe(`https://cdn.example/a${path.includes('?') ? '?b' : ''}`);
   });
 
   test.each([
@@ -113,7 +116,9 @@ describe.each([
   });
 
   test('a client that leaves before the middleware runs costs no upstream', async () => {
-    const upstream = await startRawUpstream((socket) => void socket.write('HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\nx'));
+    const upstream = await startRawUpstream(
+      (socket) => void socket.write('HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\nx'),
+    );
     const records: boolean[] = [];
     const app = make();
     let arrived = false;
@@ -134,11 +139,13 @@ describe.each([
     client.destroy();
     await expect.poll(() => ran).toBe(true);
     await expect.poll(() => records).toEqual([false]);
-    await expect.poll(() => upstream.sockets.size).toBe(0);
+    await expect.poll(() => upstream.underWay).toBe(0);
   });
 
   test('a body that a parser has taken is not waited for', async () => {
-    const upstream = await startUpstream((request, response) => void request.resume().on('end', () => response.end('{}')));
+    const upstream = await startUpstream(
+      (request, response) => void request.resume().on('end', () => response.end('{}')),
+    );
     const app = make();
     app.use(make.json());
     app.use(toExpressMiddleware(compileRules([rule(npm, { to: upstream.origin, mode: 'proxy' })])));

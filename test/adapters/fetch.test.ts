@@ -38,7 +38,9 @@ test('hands what is not ours to the application, untouched', async () => {
 });
 
 test('gives a body of an upstream as a stream', async () => {
-  const upstream = await startUpstream((_, response) => void response.writeHead(200, { 'content-length': 5, etag: '"a"' }).end('bytes'));
+  const upstream = await startUpstream(
+    (_, response) => void response.writeHead(200, { 'content-length': 5, etag: '"a"' }).end('bytes'),
+  );
   const response = await front(upstream.origin).handle();
   expect(response.headers.get('content-length')).toBe('5');
   expect(await response.text()).toBe('bytes');
@@ -51,7 +53,9 @@ test.each([204, 205, 304])('gives %d no body', async (status) => {
 });
 
 test('gives HEAD no body', async () => {
-  const upstream = await startUpstream((_, response) => void response.writeHead(200, { 'content-length': 5 }).end());
+  const upstream = await startUpstream(
+    (_, response) => void response.writeHead(200, { 'content-length': 5 }).end(),
+  );
   const response = await front(upstream.origin).handle({ method: 'HEAD' });
   expect([response.status, response.body, response.headers.get('content-length')]).toEqual([200, null, '5']);
 });
@@ -82,7 +86,7 @@ describe('a client that leaves', () => {
     await reader?.read();
     expect(records).toEqual([]);
     await Promise.race([reader?.cancel(), new Promise((resolve) => setTimeout(resolve, 500))]);
-    await expect.poll(() => upstream.sockets.size, { timeout: 1000 }).toBe(0);
+    await expect.poll(() => upstream.underWay, { timeout: 1000 }).toBe(0);
     await expect.poll(() => records).toMatchObject([{ status: 200, complete: false }]);
   });
 
@@ -90,7 +94,7 @@ describe('a client that leaves', () => {
     const upstream = await startUpstream(stalling);
     const { handle, records } = front(upstream.origin);
     await (await handle()).body?.cancel();
-    await expect.poll(() => upstream.sockets.size, { timeout: 1000 }).toBe(0);
+    await expect.poll(() => upstream.underWay, { timeout: 1000 }).toBe(0);
     await expect.poll(() => records).toMatchObject([{ complete: false }]);
   });
 
@@ -101,7 +105,7 @@ describe('a client that leaves', () => {
     const response = await handle({ signal: abort.signal });
     abort.abort();
     await expect(response.text()).rejects.toThrow();
-    await expect.poll(() => upstream.sockets.size, { timeout: 1000 }).toBe(0);
+    await expect.poll(() => upstream.underWay, { timeout: 1000 }).toBe(0);
     await expect.poll(() => records).toMatchObject([{ complete: false }]);
   });
 
@@ -113,20 +117,22 @@ describe('a client that leaves', () => {
     await expect.poll(() => upstream.requests.length).toBe(1);
     abort.abort();
     await expect(response.then(({ status }) => status)).resolves.toBe(499);
-    await expect.poll(() => upstream.sockets.size, { timeout: 1000 }).toBe(0);
+    await expect.poll(() => upstream.underWay, { timeout: 1000 }).toBe(0);
     await expect.poll(() => records).toMatchObject([{ status: 0, complete: false }]);
   });
 
   test('from a rewritten document ends the upstream too', async () => {
     const upstream = await startUpstream((_, response) => void response.write('{"versions":{'));
     const handle = toFetchHandler(compileRules([rule(npm, { to: upstream.origin })]));
-    const response = await handle(new Request('https://npm.acme.dev/a', { headers: { 'accept-encoding': 'gzip' } }));
+    const response = await handle(
+      new Request('https://npm.acme.dev/a', { headers: { 'accept-encoding': 'gzip' } }),
+    );
     const reader = response.body?.getReader();
     const read = reader?.read().catch(() => undefined);
     await new Promise((resolve) => setTimeout(resolve, 50));
     await Promise.race([reader?.cancel(), new Promise((resolve) => setTimeout(resolve, 300))]);
     await read;
-    await expect.poll(() => upstream.sockets.size, { timeout: 1000 }).toBe(0);
+    await expect.poll(() => upstream.underWay, { timeout: 1000 }).toBe(0);
   });
 });
 
@@ -140,12 +146,16 @@ describe('a record', () => {
     const response = await handle();
     expect(records).toEqual([]);
     await response.text();
-    await expect.poll(() => records).toMatchObject([{ decision: { type: 'proxy' }, status: 200, complete: true }]);
+    await expect
+      .poll(() => records)
+      .toMatchObject([{ decision: { type: 'proxy' }, status: 200, complete: true }]);
     expect(records[0]?.duration).toBeGreaterThan(90);
   });
 
   test('says that an upstream broke off', async () => {
-    const upstream = await startRawUpstream((socket) => void socket.end('HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nshort'));
+    const upstream = await startRawUpstream(
+      (socket) => void socket.end('HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nshort'),
+    );
     const { handle, records } = front(upstream.origin);
     await expect((await handle()).text()).rejects.toThrow();
     await expect.poll(() => records).toMatchObject([{ status: 200, complete: false }]);
@@ -153,14 +163,19 @@ describe('a record', () => {
 
   test('of an answer made here comes at once', async () => {
     const records: AccessRecord[] = [];
-    await toFetchHandler(downloads, { onResponse: (record) => void records.push(record) })(new Request('https://get.acme.dev/dl/a'));
+    await toFetchHandler(downloads, { onResponse: (record) => void records.push(record) })(
+      new Request('https://get.acme.dev/dl/a'),
+    );
     expect(records).toMatchObject([{ decision: { type: 'redirect' }, status: 302, complete: true }]);
   });
 
   test.each<readonly [string, () => unknown]>([
-    ['throws', () => {
-      throw new Error('mine');
-    }],
+    [
+      'throws',
+      () => {
+        throw new Error('mine');
+      },
+    ],
     ['rejects', () => Promise.reject(new Error('mine'))],
   ])('that ends in a hook that %s changes nothing', async (_, onResponse) => {
     const handle = toFetchHandler(downloads, { onResponse: onResponse as () => void });

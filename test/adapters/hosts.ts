@@ -23,7 +23,8 @@ export interface Host {
   create(rules: RuleSet, options?: AdapterOptions): RequestListener;
 }
 
-const application = (_: IncomingMessage, response: ServerResponse): void => void response.writeHead(APPLICATION).end('app');
+const application = (_: IncomingMessage, response: ServerResponse): void =>
+  void response.writeHead(APPLICATION).end('app');
 
 function createExpress(make: typeof express, rules: RuleSet, options?: AdapterOptions): RequestListener {
   const app = make();
@@ -69,7 +70,12 @@ export const hosts: readonly Host[] = [
     embedded: true,
     mends: true,
     create: (rules, options) =>
-      bridge(toFetchHandler(rules, { ...(options as object), next: () => new Response('app', { status: APPLICATION }) })),
+      bridge(
+        toFetchHandler(rules, {
+          ...(options as object),
+          next: () => new Response('app', { status: APPLICATION }),
+        }),
+      ),
   },
 ];
 
@@ -97,7 +103,9 @@ export function bridge(handle: (request: Request) => Promise<Response>): Request
 }
 
 /** Serves until the test ends. */
-export async function listen(handler: RequestListener): Promise<{ readonly origin: string; readonly port: number }> {
+export async function listen(
+  handler: RequestListener,
+): Promise<{ readonly origin: string; readonly port: number }> {
   const server = createServer({ requireHostHeader: false }, handler).listen(0, '127.0.0.1');
   await once(server, 'listening');
   onTestFinished(() => {

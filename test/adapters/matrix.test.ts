@@ -32,15 +32,32 @@ const own = ['Host: get.acme.dev'];
 
 const cases: readonly Case[] = [
   { name: 'a file', target: '/dl/a/b.tgz', expected: 'https://cdn.example/files/a/b.tgz' },
-  { name: 'a file with a query', target: '/dl/a?x=%2f&&y=?/', expected: 'https://cdn.example/files/a?x=%2f&&y=?/' },
+  {
+    name: 'a file with a query',
+    target: '/dl/a?x=%2f&&y=?/',
+    expected: 'https://cdn.example/files/a?x=%2f&&y=?/',
+  },
   { name: 'an empty query', target: '/dl/a?', expected: 'https://cdn.example/files/a' },
   { name: 'an encoded slash', target: '/dl/a%2fb%2Fc', expected: 'https://cdn.example/files/a%2fb%2Fc' },
   { name: 'escapes that need not be', target: '/dl/%7Ea%41', expected: 'https://cdn.example/files/%7Ea%41' },
   { name: 'a double escape', target: '/dl/%252e%252e/a', expected: 'https://cdn.example/files/%252e%252e/a' },
   { name: 'double slashes', target: '/dl//a//b', expected: 'https://cdn.example/files//a//b' },
-  { name: 'a file that looks like an address', target: '/dl//evil.example/a', expected: 'https://cdn.example/files//evil.example/a' },
-  { name: 'another that does', target: '/dl/https://evil.example/', expected: 'https://cdn.example/files/https://evil.example/' },
-  { name: 'braces of a template', target: '/dl/{version}', expected: 400, mended: 'https://cdn.example/files/%7Bversion%7D' },
+  {
+    name: 'a file that looks like an address',
+    target: '/dl//evil.example/a',
+    expected: 'https://cdn.example/files//evil.example/a',
+  },
+  {
+    name: 'another that does',
+    target: '/dl/https://evil.example/',
+    expected: 'https://cdn.example/files/https://evil.example/',
+  },
+  {
+    name: 'braces of a template',
+    target: '/dl/{version}',
+    expected: 400,
+    mended: 'https://cdn.example/files/%7Bversion%7D',
+  },
   { name: 'a path that looks like a host', target: '//evil.example/dl/a', expected: 'pass' },
   { name: 'three slashes', target: '///evil.example/dl/a', expected: 'pass' },
   { name: 'an encoded slash for a slash', target: '/dl%2fa', expected: 'pass' },
@@ -64,31 +81,127 @@ const cases: readonly Case[] = [
   { name: 'a query of 9000 bytes', target: `/dl/a?${'a'.repeat(9000)}`, expected: 414 },
   { name: 'the star', method: 'OPTIONS', target: '*', expected: 400, mended: 'unknown' },
 
-  { name: 'a host with a port', target: '/dl/a', fields: ['Host: get.acme.dev:8080'], expected: 'https://cdn.example/files/a' },
-  { name: 'a host in capitals', target: '/dl/a', fields: ['Host: GET.Acme.Dev'], expected: 'https://cdn.example/files/a' },
-  { name: 'a host with a dot at its end', target: '/dl/a', fields: ['Host: get.acme.dev.'], expected: 'https://cdn.example/files/a' },
+  {
+    name: 'a host with a port',
+    target: '/dl/a',
+    fields: ['Host: get.acme.dev:8080'],
+    expected: 'https://cdn.example/files/a',
+  },
+  {
+    name: 'a host in capitals',
+    target: '/dl/a',
+    fields: ['Host: GET.Acme.Dev'],
+    expected: 'https://cdn.example/files/a',
+  },
+  {
+    name: 'a host with a dot at its end',
+    target: '/dl/a',
+    fields: ['Host: get.acme.dev.'],
+    expected: 'https://cdn.example/files/a',
+  },
   { name: 'another host', target: '/dl/a', fields: ['Host: other.example'], expected: 'pass' },
   { name: 'a host that ends as ours', target: '/dl/a', fields: ['Host: evilget.acme.dev'], expected: 'pass' },
-  { name: 'a host that starts as ours', target: '/dl/a', fields: ['Host: get.acme.dev.evil.example'], expected: 'pass' },
+  {
+    name: 'a host that starts as ours',
+    target: '/dl/a',
+    fields: ['Host: get.acme.dev.evil.example'],
+    expected: 'pass',
+  },
   { name: 'no host', target: '/dl/a', fields: [], expected: 400, mended: 'unknown' },
   { name: 'an empty host', target: '/dl/a', fields: ['Host: '], expected: 400, mended: 'unknown' },
-  { name: 'two hosts', target: '/dl/a', fields: [...own, 'Host: other.example'], expected: 400, mended: 'unknown' },
-  { name: 'the same host twice', target: '/dl/a', fields: [...own, 'hOST: get.acme.dev'], expected: 400, mended: 'unknown' },
-  { name: 'a list of hosts', target: '/dl/a', fields: ['Host: get.acme.dev, other.example'], expected: 400, mended: 'unknown' },
-  { name: 'a name before the host', target: '/dl/a', fields: ['Host: get.acme.dev@evil.example'], expected: 400, mended: 'unknown' },
-  { name: 'a path behind the host', target: '/dl/a', fields: ['Host: get.acme.dev/x'], expected: 400, mended: 'unknown' },
-  { name: 'a port that is none', target: '/dl/a', fields: ['Host: get.acme.dev:x'], expected: 400, mended: 'unknown' },
+  {
+    name: 'two hosts',
+    target: '/dl/a',
+    fields: [...own, 'Host: other.example'],
+    expected: 400,
+    mended: 'unknown',
+  },
+  {
+    name: 'the same host twice',
+    target: '/dl/a',
+    fields: [...own, 'hOST: get.acme.dev'],
+    expected: 400,
+    mended: 'unknown',
+  },
+  {
+    name: 'a list of hosts',
+    target: '/dl/a',
+    fields: ['Host: get.acme.dev, other.example'],
+    expected: 400,
+    mended: 'unknown',
+  },
+  {
+    name: 'a name before the host',
+    target: '/dl/a',
+    fields: ['Host: get.acme.dev@evil.example'],
+    expected: 400,
+    mended: 'unknown',
+  },
+  {
+    name: 'a path behind the host',
+    target: '/dl/a',
+    fields: ['Host: get.acme.dev/x'],
+    expected: 400,
+    mended: 'unknown',
+  },
+  {
+    name: 'a port that is none',
+    target: '/dl/a',
+    fields: ['Host: get.acme.dev:x'],
+    expected: 400,
+    mended: 'unknown',
+  },
 
-  { name: 'an absolute target', target: 'http://get.acme.dev/dl/a?b', fields: ['Host: other.example'], expected: 'https://cdn.example/files/a?b', mended: 'unknown' },
-  { name: 'an absolute target without a path', target: 'http://get.acme.dev?b', expected: 'pass', mended: 'unknown' },
-  { name: 'an absolute target elsewhere', target: 'http://evil.example/dl/a', expected: 'pass', mended: 'unknown' },
-  { name: 'an absolute target with a name', target: 'http://get.acme.dev@evil.example/dl/a', expected: 400, mended: 'unknown' },
+  {
+    name: 'an absolute target',
+    target: 'http://get.acme.dev/dl/a?b',
+    fields: ['Host: other.example'],
+    expected: 'https://cdn.example/files/a?b',
+    mended: 'unknown',
+  },
+  {
+    name: 'an absolute target without a path',
+    target: 'http://get.acme.dev?b',
+    expected: 'pass',
+    mended: 'unknown',
+  },
+  {
+    name: 'an absolute target elsewhere',
+    target: 'http://evil.example/dl/a',
+    expected: 'pass',
+    mended: 'unknown',
+  },
+  {
+    name: 'an absolute target with a name',
+    target: 'http://get.acme.dev@evil.example/dl/a',
+    expected: 400,
+    mended: 'unknown',
+  },
   { name: 'another scheme', target: 'ftp://get.acme.dev/dl/a', expected: 400, mended: 'unknown' },
 
-  { name: 'forwarded fields of a stranger', target: '/dl/a', fields: [...own, 'X-Forwarded-Host: evil.example', 'Forwarded: host=evil.example'], expected: 'https://cdn.example/files/a' },
-  { name: 'a package of npm', target: '/@acme%2Fcli/-/cli-1.0.0.tgz', fields: ['Host: npm.acme.dev'], expected: 'https://npm.example/@acme/cli/-/cli-1.0.0.tgz' },
-  { name: 'a package that is not ours', target: '/@other%2Fcli/-/cli-1.0.0.tgz', fields: ['Host: npm.acme.dev'], expected: 'pass' },
-  { name: 'a manifest', target: '/v2/app/manifests/1.0', expected: 'https://quay.io/v2/acme/app/manifests/1.0' },
+  {
+    name: 'forwarded fields of a stranger',
+    target: '/dl/a',
+    fields: [...own, 'X-Forwarded-Host: evil.example', 'Forwarded: host=evil.example'],
+    expected: 'https://cdn.example/files/a',
+  },
+  {
+    name: 'a package of npm',
+    target: '/@acme%2Fcli/-/cli-1.0.0.tgz',
+    fields: ['Host: npm.acme.dev'],
+    expected: 'https://npm.example/@acme/cli/-/cli-1.0.0.tgz',
+  },
+  {
+    name: 'a package that is not ours',
+    target: '/@other%2Fcli/-/cli-1.0.0.tgz',
+    fields: ['Host: npm.acme.dev'],
+    expected: 'pass',
+  },
+  {
+    name: 'a manifest',
+    target: '/v2/app/manifests/1.0',
+    expected: 'https://quay.io/v2/acme/app/manifests/1.0',
+  },
   { name: 'a name that no rule has in a registry', target: '/v2/other/manifests/1.0', expected: 404 },
   { name: 'a registry’s ping', target: '/v2/', expected: 200 },
   { name: 'a push', method: 'PUT', target: '/v2/app/manifests/1.0', expected: 405 },
@@ -113,7 +226,10 @@ test.each(rows)('on %s: %s', async (_host, _name, host, row) => {
   if (expected === 'pass' || expected === 400 || expected === 414) {
     // What is malformed is the application's to refuse.
     const refusal = expected === 'pass' ? 404 : expected;
-    expect({ status, location }).toEqual({ status: host.embedded ? APPLICATION : refusal, location: undefined });
+    expect({ status, location }).toEqual({
+      status: host.embedded ? APPLICATION : refusal,
+      location: undefined,
+    });
   } else if (typeof expected === 'number') {
     expect({ status, location }).toEqual({ status: expected, location: undefined });
   } else {
@@ -125,7 +241,10 @@ test.each(rows)('on %s: %s', async (_host, _name, host, row) => {
 describe.each(hosts)('on $name', ({ create, embedded }) => {
   test('an answer to HEAD has the length and no body', async () => {
     const { port } = await listen(create(rules));
-    const answer = await exchangeBytes(port, 'HEAD /v2/other/manifests/1 HTTP/1.1\r\nHost: get.acme.dev\r\nConnection: close\r\n\r\n');
+    const answer = await exchangeBytes(
+      port,
+      'HEAD /v2/other/manifests/1 HTTP/1.1\r\nHost: get.acme.dev\r\nConnection: close\r\n\r\n',
+    );
     expect(answer).toMatch(/^HTTP\/1\.1 404 /);
     expect(answer).toMatch(/^content-length: [1-9]/im);
     expect(answer).toMatch(/\r\n\r\n$/);
@@ -133,23 +252,34 @@ describe.each(hosts)('on $name', ({ create, embedded }) => {
 
   test('a redirect has no body and is not kept', async () => {
     const { port } = await listen(create(rules));
-    const answer = await exchangeBytes(port, 'GET /dl/a HTTP/1.1\r\nHost: get.acme.dev\r\nConnection: close\r\n\r\n');
+    const answer = await exchangeBytes(
+      port,
+      'GET /dl/a HTTP/1.1\r\nHost: get.acme.dev\r\nConnection: close\r\n\r\n',
+    );
     expect(answer).toMatch(/^content-length: 0$/im);
     expect(answer).toMatch(/^cache-control: no-store$/im);
     expect(answer).toMatch(/\r\n\r\n$/);
   });
 
-  test.runIf(!embedded)('what nobody takes is refused in the words of the protocol that could have', async () => {
-    const { port } = await listen(create(rules));
-    const ask = (host: string, path: string) => exchangeBytes(port, `GET ${path} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`);
-    expect(await ask('npm.acme.dev', '/left-pad')).toMatch(/\{"error":"No rule has this address\."\}$/);
-    expect(await ask('get.acme.dev', '/x')).toMatch(/No rule has this address\.\n$/);
-    expect(await ask('other.example', '/x')).toMatch(/^content-type: text\/plain/im);
-  });
+  test.runIf(!embedded)(
+    'what nobody takes is refused in the words of the protocol that could have',
+    async () => {
+      const { port } = await listen(create(rules));
+      const ask = (host: string, path: string) =>
+        exchangeBytes(port, `GET ${path} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`);
+      expect(await ask('npm.acme.dev', '/left-pad')).toMatch(/\{"error":"No rule has this address\."\}$/);
+      expect(await ask('get.acme.dev', '/x')).toMatch(/No rule has this address\.\n$/);
+      expect(await ask('other.example', '/x')).toMatch(/^content-type: text\/plain/im);
+    },
+  );
 
   test('many requests on one connection are answered in their order', async () => {
     const { port } = await listen(create(rules));
-    const requests = Array.from({ length: 50 }, (_, index) => `GET /dl/${index} HTTP/1.1\r\nHost: get.acme.dev\r\n${index === 49 ? 'Connection: close\r\n' : ''}\r\n`);
+    const requests = Array.from(
+      { length: 50 },
+      (_, index) =>
+        `GET /dl/${index} HTTP/1.1\r\nHost: get.acme.dev\r\n${index === 49 ? 'Connection: close\r\n' : ''}\r\n`,
+    );
     const answer = await exchangeBytes(port, requests.join(''));
     const order = [...answer.matchAll(/^location: .*\/(\d+)$/gim)].map(([, index]) => Number(index));
     expect(order).toEqual(Array.from({ length: 50 }, (_, index) => index));

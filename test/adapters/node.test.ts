@@ -11,7 +11,9 @@ import { ask, exchangeBytes, open, send } from '../gateway/client.ts';
 import { startRawUpstream, startUpstream } from '../gateway/upstream.ts';
 import { listen } from './hosts.ts';
 
-const downloads = compileRules([rule(file, { host: '127.0.0.1', match: '/dl/*path', to: 'https://cdn.example/*path' })]);
+const downloads = compileRules([
+  rule(file, { host: '127.0.0.1', match: '/dl/*path', to: 'https://cdn.example/*path' }),
+]);
 
 async function serveUpstream(to: string, options: AdapterOptions = {}) {
   const records: AccessRecord[] = [];
@@ -23,35 +25,52 @@ async function serveUpstream(to: string, options: AdapterOptions = {}) {
 describe('a record', () => {
   test('tells of a redirect', async () => {
     const records: AccessRecord[] = [];
-    const { origin } = await listen(toNodeHandler(downloads, { onResponse: (record) => void records.push(record) }));
+    const { origin } = await listen(
+      toNodeHandler(downloads, { onResponse: (record) => void records.push(record) }),
+    );
     await ask(origin, '/dl/a?b', { headers: { 'user-agent': 'curl/8' } });
-    await expect.poll(() => records).toMatchObject([
-      {
-        request: { method: 'GET', scheme: 'http', path: '/dl/a', query: 'b', ip: '127.0.0.1', headers: { 'user-agent': 'curl/8' } },
-        decision: { type: 'redirect', location: 'https://cdn.example/a?b', rule: 'rules[0]' },
-        status: 302,
-        complete: true,
-        duration: expect.any(Number),
-      },
-    ]);
+    await expect
+      .poll(() => records)
+      .toMatchObject([
+        {
+          request: {
+            method: 'GET',
+            scheme: 'http',
+            path: '/dl/a',
+            query: 'b',
+            ip: '127.0.0.1',
+            headers: { 'user-agent': 'curl/8' },
+          },
+          decision: { type: 'redirect', location: 'https://cdn.example/a?b', rule: 'rules[0]' },
+          status: 302,
+          complete: true,
+          duration: expect.any(Number),
+        },
+      ]);
     expect(records[0]?.duration).toBeGreaterThan(0);
     expect(records[0]?.duration).toBeLessThan(1000);
   });
 
   test('tells of what nobody takes', async () => {
     const records: AccessRecord[] = [];
-    const { origin } = await listen(toNodeHandler(downloads, { onResponse: (record) => void records.push(record) }));
+    const { origin } = await listen(
+      toNodeHandler(downloads, { onResponse: (record) => void records.push(record) }),
+    );
     await ask(origin, '/x');
     await ask(origin, '/dl/../a');
-    await expect.poll(() => records).toMatchObject([
-      { decision: { type: 'pass' }, status: 404, complete: true },
-      { decision: { type: 'respond' }, status: 400, complete: true },
-    ]);
+    await expect
+      .poll(() => records)
+      .toMatchObject([
+        { decision: { type: 'pass' }, status: 404, complete: true },
+        { decision: { type: 'respond' }, status: 400, complete: true },
+      ]);
   });
 
   test('tells nothing of what the application takes', async () => {
     const onResponse = vi.fn<() => void>();
-    const { origin } = await listen(toNodeHandler(downloads, { onResponse, next: (_, response) => void response.end('app') }));
+    const { origin } = await listen(
+      toNodeHandler(downloads, { onResponse, next: (_, response) => void response.end('app') }),
+    );
     expect(await ask(origin, '/x')).toMatchObject({ body: 'app' });
     expect(await ask(origin, '/dl/../a')).toMatchObject({ body: 'app' });
     expect(onResponse).not.toHaveBeenCalled();
@@ -67,7 +86,9 @@ describe('a record', () => {
     await once(response, 'data');
     expect(records).toEqual([]);
     response.resume();
-    await expect.poll(() => records).toMatchObject([{ decision: { type: 'proxy', rule: 'files' }, status: 200, complete: true }]);
+    await expect
+      .poll(() => records)
+      .toMatchObject([{ decision: { type: 'proxy', rule: 'files' }, status: 200, complete: true }]);
     expect(records[0]?.duration).toBeGreaterThan(90);
   });
 
@@ -86,11 +107,15 @@ describe('a record', () => {
     const client = send(port, 'GET /a HTTP/1.1\r\nHost: a\r\n\r\n');
     await expect.poll(() => upstream.requests.length).toBe(1);
     client.destroy();
-    await expect.poll(() => records).toMatchObject([{ decision: { type: 'proxy', rule: 'files' }, status: 0, complete: false }]);
+    await expect
+      .poll(() => records)
+      .toMatchObject([{ decision: { type: 'proxy', rule: 'files' }, status: 0, complete: false }]);
   });
 
   test('says that an upstream broke off', async () => {
-    const upstream = await startRawUpstream((socket) => void socket.end('HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nshort'));
+    const upstream = await startRawUpstream(
+      (socket) => void socket.end('HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nshort'),
+    );
     const { port, records } = await serveUpstream(upstream.origin);
     await exchangeBytes(port, 'GET /a HTTP/1.1\r\nHost: a\r\n\r\n');
     await expect.poll(() => records).toMatchObject([{ complete: false }]);
@@ -100,13 +125,18 @@ describe('a record', () => {
     const upstream = await startRawUpstream((socket) => void socket.end());
     const { origin, records } = await serveUpstream(upstream.origin);
     await ask(origin, '/a');
-    await expect.poll(() => records).toMatchObject([{ decision: { type: 'proxy' }, status: 502, complete: true }]);
+    await expect
+      .poll(() => records)
+      .toMatchObject([{ decision: { type: 'proxy' }, status: 502, complete: true }]);
   });
 
   test.each<readonly [string, () => unknown]>([
-    ['throws', () => {
-      throw new Error('mine');
-    }],
+    [
+      'throws',
+      () => {
+        throw new Error('mine');
+      },
+    ],
     ['rejects', () => Promise.reject(new Error('mine'))],
     ['never ends', () => new Promise(() => {})],
   ])('that ends in a hook that %s changes nothing', async (_, onResponse) => {
@@ -128,7 +158,10 @@ test('a fault of ours, or of a protocol, is an answer 502 that is told of', asyn
   const rules = compileRules([rule(broken as typeof oci, { to: upstream.origin })]);
   const { origin } = await listen(toNodeHandler(rules, { onUpstreamError: failures }));
   expect(await ask(origin, '/v2/app/tags/list')).toMatchObject({ status: 502 });
-  expect(failures).toHaveBeenCalledExactlyOnceWith(expect.objectContaining({ cause: expect.any(TypeError) }), expect.anything());
+  expect(failures).toHaveBeenCalledExactlyOnceWith(
+    expect.objectContaining({ cause: expect.any(TypeError) }),
+    expect.anything(),
+  );
 });
 
 test('a transport that throws something else is an answer 502 that is told of', async () => {
@@ -197,7 +230,10 @@ test.each([
 ])('a request with the field %s is answered, and the upstream does not see it', async (name, value) => {
   const upstream = await startUpstream((_, response) => void response.end('ok'));
   const { port } = await serveUpstream(upstream.origin);
-  const answer = await exchangeBytes(port, `GET /a HTTP/1.1\r\nHost: a\r\n${name}: ${value}\r\nConnection: close\r\n\r\n`);
+  const answer = await exchangeBytes(
+    port,
+    `GET /a HTTP/1.1\r\nHost: a\r\n${name}: ${value}\r\nConnection: close\r\n\r\n`,
+  );
   expect(answer).toMatch(/HTTP\/1\.1 200 OK\r\n/);
   expect(upstream.requests[0]?.headers).not.toHaveProperty(name.toLowerCase());
 });

@@ -56,14 +56,18 @@ function toMap(requests) {
 
 /** Measures both in turn, on the same requests; each string is a new one, as from an HTTP parser, and costs nothing. */
 function compare(ruleSet, map, requests, calls) {
-  const texts = requests.flatMap(({ host, path }) => [Buffer.from(host, 'latin1'), Buffer.from(path, 'latin1')]);
+  const texts = requests.flatMap(({ host, path }) => [
+    Buffer.from(host, 'latin1'),
+    Buffer.from(path, 'latin1'),
+  ]);
   const samples = [];
   for (let round = -WARM_UP; round < ROUNDS; round++) {
     const start = (round + WARM_UP) * calls;
     const decoding = cpuTime(() => decodeOnly(texts, start, calls));
     const inMap = cpuTime(() => lookUp(map, texts, start, calls)) - decoding;
     const decided = cpuTime(() => decideAll(ruleSet, texts, start, calls)) - decoding;
-    if (round >= 0) samples.push({ map: (inMap * 1000) / calls, decide: (decided * 1000) / calls, ratio: decided / inMap });
+    if (round >= 0)
+      samples.push({ map: (inMap * 1000) / calls, decide: (decided * 1000) / calls, ratio: decided / inMap });
   }
   const middle = (name) => median(samples.map((sample) => sample[name]));
   return { map: middle('map'), decide: middle('decide'), ratio: middle('ratio') };
@@ -90,6 +94,7 @@ function decideAll(ruleSet, texts, start, calls) {
     const index = (2 * call) % texts.length;
     const host = texts[index].latin1Slice();
     const path = texts[index + 1].latin1Slice();
-    if (decide(ruleSet, { method: 'GET', scheme: 'https', host, path, query: undefined }).type === 'redirect') sink++;
+    if (decide(ruleSet, { method: 'GET', scheme: 'https', host, path, query: undefined }).type === 'redirect')
+      sink++;
   }
 }

@@ -22,7 +22,9 @@ export function digits(value) {
 /** Prints rows, the first of them the head, as a table of Markdown. */
 export function printTable(title, rows) {
   const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => String(row[column]).length)));
-  const lines = rows.map((row) => `| ${row.map((cell, column) => String(cell).padEnd(widths[column])).join(' | ')} |`);
+  const lines = rows.map(
+    (row) => `| ${row.map((cell, column) => String(cell).padEnd(widths[column])).join(' | ')} |`,
+  );
   lines.splice(1, 0, `|${widths.map((width) => '-'.repeat(width + 2)).join('|')}|`);
   console.log(`\n### ${title}\n\n${lines.join('\n')}`);
 }

@@ -51,7 +51,11 @@ export function makeRules(count, hosts) {
     const { rule, path, near } = mix[id % mix.length](id);
     rules.push({ ...rule, host, name: `rule-${id}` });
     hits.push({ host, path, rule: `rule-${id}` });
-    const miss = [{ host: `other-${id}.example`, path }, { host, path: `/no/rule/has/this-${id}.zip` }, { host, path: near }];
+    const miss = [
+      { host: `other-${id}.example`, path },
+      { host, path: `/no/rule/has/this-${id}.zip` },
+      { host, path: near },
+    ];
     misses.push(miss[id % miss.length]);
   }
   return { rules, hits, misses };

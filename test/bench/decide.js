@@ -10,7 +10,8 @@ export async function benchDecide({ quick }) {
     { count: 100_000, hosts: 1 },
   ];
   const results = [];
-  for (const set of sets) results.push(await runProcess('_decide.js', { ...set, calls: quick ? 10_000 : 40_000 }, ['--expose-gc']));
+  for (const set of sets)
+    results.push(await runProcess('_decide.js', { ...set, calls: quick ? 10_000 : 40_000 }, ['--expose-gc']));
 
   printTable('decide, against two nested Maps', [
     ['rules', 'hosts', 'hit', 'miss', 'hit ns (Maps)', 'miss ns (Maps)'],
@@ -24,7 +25,9 @@ export async function benchDecide({ quick }) {
     ]),
   ]);
   const [few, , many] = results;
-  console.log(`\nFrom 10 rules to 100,000 the ratio grows ${(many.hit.ratio / few.hit.ratio).toFixed(2)}× (wanted: at most 1.5×).`);
+  console.log(
+    `\nFrom 10 rules to 100,000 the ratio grows ${(many.hit.ratio / few.hit.ratio).toFixed(2)}× (wanted: at most 1.5×).`,
+  );
 
   printTable('compileRules', [
     ['rules', 'hosts', 'first, CPU ms', 'again, CPU ms', 'bytes per rule'],

@@ -27,353 +27,168 @@ function errorsOf(rules: readonly Rule[]): readonly RuleIssue[] {
   }
 }
 
-/** A mistake: what is written, where it is reported below `rules[0]` (or where it says), and what the message has. */
-type Mistake = readonly [
-  code: IssueCode,
-  rules: Rule | readonly Rule[],
-  path: readonly (string | number)[],
-  ...fragments: string[],
-];
+const files = (config: RuleConfig): Rule => rule(file, { to, ...config });
+const images = (config: RuleConfig): Rule => rule(oci, { to: 'ghcr.io', ...config });
 
-const mistakes: readonly Mistake[] = [
-  [
-    'invalid_host',
-    rule(file, { host: 'a..example', to }),
-    ['rules', 0, 'host'],
-    '`a..example` is not a host',
-    '`get.acme.dev`',
-  ],
-  ['invalid_host', rule(file, { host: 'bücher.example', to }), ['rules', 0, 'host'], 'in its ASCII form'],
-  [
-    'invalid_host',
-    rule(file, { host: 'https://a.example', to }),
-    ['rules', 0, 'host'],
-    'more than a host',
-    '`at`',
-  ],
-  ['invalid_host', rule(file, { host: 'a.example/x', to }), ['rules', 0, 'host'], 'more than a host'],
-  ['invalid_host', rule(file, { host: '*', to }), ['rules', 0, 'host'], 'not a host pattern', '`*.acme.dev`'],
-  ['invalid_host', rule(file, { host: 'a.*.example', to }), ['rules', 0, 'host'], 'not a host pattern'],
-  ['invalid_host', rule(file, { host: '*a.example', to }), ['rules', 0, 'host'], 'not a host pattern'],
-  ['invalid_host', rule(file, { host: '*.a.example:80', to }), ['rules', 0, 'host'], 'without a port'],
-  ['invalid_host', rule(file, { host: '*.', to }), ['rules', 0, 'host'], 'not a host pattern'],
-  ['invalid_host', rule(file, { host: '', to }), ['rules', 0, 'host'], 'not a host'],
-  [
-    'invalid_host',
-    rule(file, { host: ['a.example', 'b c'], to }),
-    ['rules', 0, 'host', 1],
-    '`b c` is not a host',
-  ],
-  ['invalid_host', rule(file, { host: [], to }), ['rules', 0, 'host'], 'The list of hosts is empty'],
-  [
-    'invalid_host',
-    rule(file, { to: { url: to, allow: ['a.example', 'http://b'] } }),
-    ['rules', 0, 'to', 'allow', 1],
-    '`http://b` is not a host',
-  ],
-  [
-    'invalid_host',
-    rule(file, { to: [to, { url: to, allow: ['*.a'] }] }),
-    ['rules', 0, 'to', 1, 'allow', 0],
-    '`*.a` is not a host',
-  ],
-  [
-    'invalid_mount',
-    rule(file, { at: 'pypi', to }),
-    ['rules', 0, 'at'],
-    '`pypi` is not a mount path',
-    'starts with a slash',
-  ],
-  ['invalid_mount', rule(file, { at: '', to }), ['rules', 0, 'at'], 'not a mount path'],
-  ['invalid_mount', rule(file, { at: '/a//b', to }), ['rules', 0, 'at'], 'not a mount path'],
-  ['invalid_mount', rule(file, { at: '/a b', to }), ['rules', 0, 'at'], 'not a mount path'],
-  ['invalid_mount', rule(file, { at: '/a?b', to }), ['rules', 0, 'at'], 'not a mount path'],
-  ['invalid_mount', rule(file, { at: '/a%', to }), ['rules', 0, 'at'], 'not a mount path'],
-  ['invalid_mount', rule(file, { at: '/a/../b', to }), ['rules', 0, 'at'], 'not a mount path'],
-  ['invalid_mount', rule(file, { at: '/a/%2e/', to }), ['rules', 0, 'at'], 'not a mount path'],
-  [
-    'mount_not_supported',
-    rule(oci, { at: '/images/', to: 'ghcr.io' }),
-    ['rules', 0, 'at'],
-    '`oci`',
-    'leave `at` out',
-  ],
-  ['invalid_match', rule(file, { match: 'a', to }), ['rules', 0, 'match'], 'matched on the path', '`/a`'],
-  ['invalid_match', rule(file, { match: '', to }), ['rules', 0, 'match'], 'matched on the path'],
-  ['invalid_match', rule(file, { match: '*rest', to }), ['rules', 0, 'match'], '`/*rest`'],
-  [
-    'invalid_match',
-    rule(oci, { match: '/acme/*image', to: 'ghcr.io' }),
-    ['rules', 0, 'match'],
-    'matched on a name',
-    '`acme/*image`',
-  ],
-  ['invalid_match', rule(oci, { match: '{/acme}/x', to: 'ghcr.io' }), ['rules', 0, 'match'], '`{acme}/x`'],
-  [
-    'invalid_match',
-    rule(npm, { match: '', to }),
-    ['rules', 0, 'match'],
-    'The pattern is empty',
-    'leave `match` out',
-  ],
-  [
-    'invalid_match',
-    rule(file, { match: '/(.*)', to }),
-    ['rules', 0, 'match'],
-    '`/(.*)` is not a pattern',
-    'write `\\(`',
-  ],
-  [
-    'invalid_match',
-    rule(file, { match: '/:a:b', to }),
-    ['rules', 0, 'match'],
-    'there must be text between `b` and',
-  ],
-  [
-    'invalid_match',
-    rule(file, { match: '/**', to }),
-    ['rules', 0, 'match'],
-    'there must be text between `1` and',
-  ],
-  [
-    'invalid_match',
-    rule(file, { match: '/:a{:b}', to }),
-    ['rules', 0, 'match'],
-    'there must be text between `b` and',
-  ],
-  [
-    'invalid_match',
-    rule(file, { match: `/${'{a}'.repeat(9)}`, to }),
-    ['rules', 0, 'match'],
-    'more than 256 combinations',
-  ],
-  [
-    'invalid_match',
-    rule(file, { match: `/${'a/'.repeat(20_000)}`, to }),
-    ['rules', 0, 'match'],
-    'longer than 4096 characters',
-  ],
-  ['invalid_match', rule(file, { match: '/\ud800', to }), ['rules', 0, 'match'], 'a lone surrogate'],
-  ['invalid_match', rule(file, { match: '/:__proto__', to }), ['rules', 0, 'match'], '`__proto__`'],
-  [
-    'invalid_match',
-    rule(file, { match: '/a?=1', to }),
-    ['rules', 0, 'match'],
-    'a query parameter has no name',
-  ],
-  [
-    'invalid_match',
-    rule(file, { match: '/a?b={c}', to }),
-    ['rules', 0, 'match'],
-    'a query parameter cannot have an optional group',
-  ],
-  [
-    'invalid_match',
-    rule(file, { match: '/a?b=:c:d', to }),
-    ['rules', 0, 'match'],
-    'there must be text between',
-  ],
-  [
-    'invalid_match',
-    rule(file, { match: '/a?:b=c', to }),
-    ['rules', 0, 'match'],
-    'the name of a query parameter cannot be a variable',
-  ],
-  // What other syntaxes mean by a question mark is not taken for a query.
-  [
-    'invalid_match',
-    rule(file, { match: '/cli/:file?', to }),
-    ['rules', 0, 'match'],
-    'a query parameter has no name',
-    '`{…}`',
-  ],
-  ['invalid_match', rule(file, { match: '/{a}?{b}?', to }), ['rules', 0, 'match'], 'write `\\?`'],
-  [
-    'invalid_match',
-    rule(file, { match: '/a?b&', to }),
-    ['rules', 0, 'match'],
-    'a query parameter has no name',
-  ],
-  [
-    'invalid_match',
-    rule(oci, { match: 'acme/app?x=1', to: 'ghcr.io' }),
-    ['rules', 0, 'match'],
-    '`?` has a meaning of its own',
-  ],
-  ['conflicting_parameter', rule(file, { match: '/:a/:a', to }), ['rules', 0, 'match'], '`a` stands twice'],
-  ['conflicting_parameter', rule(file, { match: '/:a{/:a}', to }), ['rules', 0, 'match'], '`a` stands twice'],
-  ['conflicting_parameter', rule(file, { match: '/:a?b=:a', to }), ['rules', 0, 'match'], '`a` stands twice'],
-  ['conflicting_parameter', rule(file, { match: '/*"0"/*', to }), ['rules', 0, 'match'], '`0` stands twice'],
-  ['missing_target', rule(oci, {}), ['rules', 0], 'leads nowhere', '`to:`'],
-  ['missing_target', rule(npm, { match: 'x' }), ['rules', 0], 'leads nowhere'],
-  ['missing_target', rule(file, { to: [] }), ['rules', 0, 'to'], 'The list of upstreams is empty'],
-  ['invalid_target', rule(file, { to: 'ftp://a.example' }), ['rules', 0, 'to'], '`ftp:` is not a scheme'],
-  ['invalid_target', rule(file, { to: { url: '' } }), ['rules', 0, 'to', 'url'], 'no host'],
-  ['invalid_target', rule(file, { to: [to, 'https://a b'] }), ['rules', 0, 'to', 1], 'is not a host'],
-  ['invalid_target', rule(file, { to: [to, { url: 'a#b' }] }), ['rules', 0, 'to', 1, 'url'], 'no fragment'],
-  ['credentials_in_url', rule(file, { to: 'https://u:p@a.example' }), ['rules', 0, 'to'], '`auth:`'],
-  [
-    'variable_in_authority',
-    rule(file, { match: '/:a', to: 'https://:a.example' }),
-    ['rules', 0, 'to'],
-    'one rule for each host',
-  ],
-  [
-    'unknown_parameter',
-    rule(file, { match: '/:version', to: 'a.example/:verison' }),
-    ['rules', 0, 'to'],
-    'no variable `verison`',
-    'did you mean `version`?',
-  ],
-  [
-    'unknown_parameter',
-    rule(file, { match: '/:a/:b', to: 'a.example/:something' }),
-    ['rules', 0, 'to'],
-    'it has `a`, `b`.',
-  ],
-  [
-    'unknown_parameter',
-    rule(file, { match: '/x', to: 'a.example/:something' }),
-    ['rules', 0, 'to'],
-    'it has none.',
-  ],
-  ['unknown_parameter', rule(file, { to: 'a.example/:something' }), ['rules', 0, 'to'], 'it has none.'],
-  [
-    'unknown_parameter',
-    rule(file, { match: '/x', to: 'a.example/?x={:something}' }),
-    ['rules', 0, 'to'],
-    '`something`',
-  ],
-  [
-    'unknown_parameter',
-    rule(oci, { match: 'acme/*image', to: 'ghcr.io/acme/*' }),
-    ['rules', 0, 'to'],
-    'no variable `0`',
-    '`image`',
-  ],
-  [
-    'optional_parameter',
-    rule(file, { match: '/a{/:b}', to: 'a.example/:b' }),
-    ['rules', 0, 'to'],
-    '`b` is optional',
-    'in braces',
-  ],
-  [
-    'optional_parameter',
-    rule(file, { match: '/a{/:b}', to: 'a.example/?b=:b' }),
-    ['rules', 0, 'to'],
-    '`b` is optional',
-  ],
-  [
-    'duplicate_name',
-    [rule(file, { name: 'a', to }), rule(file, { name: 'a', match: '/x', to })],
-    ['rules', 1, 'name'],
-    'the 1st, is called `a` too',
-  ],
-  [
-    'duplicate_name',
-    [rule(file, { to }), rule(file, { name: 'rules[0]', match: '/x', to })],
-    ['rules', 1, 'name'],
-    'the 1st, is called `rules[0]` too',
-  ],
-];
+/** What is written, where in its last rule it is reported, and what the message has. */
+type Mistake = readonly [rules: Rule | readonly Rule[], key: string, ...fragments: string[]];
 
-const doubts: readonly Mistake[] = [
-  ['unused_parameter', rule(file, { match: '/:a/:b', to: 'a.example/:a' }), ['rules', 0, 'to'], '`b`'],
-  [
-    'unused_parameter',
-    rule(file, { match: '/:a/:b', to: ['a.example/:a/:b', 'b.example/x'] }),
-    ['rules', 0, 'to', 1],
-    '`a`, `b`',
+const mistakes: Partial<Record<IssueCode, readonly Mistake[]>> = {
+  invalid_host: [
+    [files({ host: 'a..example' }), 'host', '`a..example` is not a host', '`get.acme.dev`'],
+    [files({ host: 'bücher.example' }), 'host', 'in its ASCII form'],
+    [files({ host: 'https://a.example' }), 'host', 'more than a host', '`at`'],
+    [files({ host: 'a.example/x' }), 'host', 'more than a host'],
+    [files({ host: '*' }), 'host', 'not a host pattern', '`*.acme.dev`'],
+    [files({ host: 'a.*.example' }), 'host', 'not a host pattern'],
+    [files({ host: '*a.example' }), 'host', 'not a host pattern'],
+    [files({ host: '*.a.example:80' }), 'host', 'without a port'],
+    [files({ host: '*.' }), 'host', 'not a host pattern'],
+    [files({ host: '' }), 'host', 'not a host'],
+    [files({ host: ['a.example', 'b c'] }), 'host.1', '`b c` is not a host'],
+    [files({ host: [] }), 'host', 'The list of hosts is empty'],
+    [files({ to: { url: to, allow: ['a.example', 'http://b'] } }), 'to.allow.1', '`http://b` is not a host'],
+    [files({ to: [to, { url: to, allow: ['*.a'] }] }), 'to.1.allow.0', '`*.a` is not a host'],
   ],
-  [
-    'unused_parameter',
-    rule(file, { match: '/a?v=:v', to: { url: 'a.example/a' } }),
-    ['rules', 0, 'to', 'url'],
-    '`v`',
+  invalid_mount: [
+    [files({ at: 'pypi' }), 'at', '`pypi` is not a mount path', 'starts with a slash'],
+    [files({ at: '' }), 'at', 'not a mount path'],
+    [files({ at: '/a//b' }), 'at', 'not a mount path'],
+    [files({ at: '/a b' }), 'at', 'not a mount path'],
+    [files({ at: '/a?b' }), 'at', 'not a mount path'],
+    [files({ at: '/a%' }), 'at', 'not a mount path'],
+    [files({ at: '/a/../b' }), 'at', 'not a mount path'],
+    [files({ at: '/a/%2e/' }), 'at', 'not a mount path'],
   ],
-  ['unused_parameter', rule(oci, { match: 'a/:b/*c', to: 'ghcr.io/x' }), ['rules', 0, 'to'], '`b`'],
-  [
-    'self_target',
-    rule(file, { host: 'a.example', to: 'https://A.example/x' }),
-    ['rules', 0, 'to'],
-    '`a.example`, a host of this rule',
+  mount_not_supported: [[images({ at: '/images/' }), 'at', '`oci`', 'leave `at` out']],
+  invalid_match: [
+    [files({ match: 'a' }), 'match', 'matched on the path', '`/a`'],
+    [files({ match: '' }), 'match', 'matched on the path'],
+    [files({ match: '*rest' }), 'match', '`/*rest`'],
+    [images({ match: '/acme/*image' }), 'match', 'matched on a name', '`acme/*image`'],
+    [images({ match: '{/acme}/x' }), 'match', '`{acme}/x`'],
+    [rule(npm, { match: '', to }), 'match', 'The pattern is empty', 'leave `match` out'],
+    [files({ match: '/(.*)' }), 'match', '`/(.*)` is not a pattern', 'write `\\(`'],
+    [files({ match: '/:a:b' }), 'match', 'there must be text between `b` and'],
+    [files({ match: '/**' }), 'match', 'there must be text between `1` and'],
+    [files({ match: '/:a{:b}' }), 'match', 'there must be text between `b` and'],
+    [files({ match: `/${'{a}'.repeat(9)}`, to }), 'match', 'more than 256 combinations'],
+    [files({ match: `/${'a/'.repeat(20_000)}` }), 'match', 'longer than 4096 characters'],
+    [files({ match: '/\ud800' }), 'match', 'a lone surrogate'],
+    [files({ match: '/:__proto__' }), 'match', '`__proto__`'],
+    [files({ match: '/a?=1' }), 'match', 'a query parameter has no name'],
+    [files({ match: '/a?b={c}' }), 'match', 'a query parameter cannot have an optional group'],
+    [files({ match: '/a?b=:c:d' }), 'match', 'there must be text between'],
+    [files({ match: '/a?:b=c' }), 'match', 'the name of a query parameter cannot be a variable'],
+    // What other syntaxes mean by a question mark is not taken for a query.
+    [files({ match: '/cli/:file?' }), 'match', 'a query parameter has no name', '`{…}`'],
+    [files({ match: '/{a}?{b}?' }), 'match', 'write `\\?`'],
+    [files({ match: '/a?b&' }), 'match', 'a query parameter has no name'],
+    [images({ match: 'acme/app?x=1' }), 'match', '`?` has a meaning of its own'],
   ],
-  [
-    'self_target',
-    rule(file, { host: 'a.example:80', to: 'http://a.example:81/x' }),
-    ['rules', 0, 'to'],
-    '`a.example`',
+  conflicting_parameter: [
+    [files({ match: '/:a/:a' }), 'match', '`a` stands twice'],
+    [files({ match: '/:a{/:a}' }), 'match', '`a` stands twice'],
+    [files({ match: '/:a?b=:a' }), 'match', '`a` stands twice'],
+    [files({ match: '/*"0"/*' }), 'match', '`0` stands twice'],
   ],
-  [
-    'self_target',
-    rule(file, { host: ['b.example', '*.a.example'], to: 'https://x.a.example' }),
-    ['rules', 0, 'to'],
-    '`x.a.example`',
+  missing_target: [
+    [rule(oci, {}), '', 'leads nowhere', '`to:`'],
+    [rule(npm, { match: 'x' }), '', 'leads nowhere'],
+    [files({ to: [] }), 'to', 'The list of upstreams is empty'],
   ],
-  [
-    'insecure_credentials',
-    rule(file, { to: 'http://a.example', auth: token }),
-    ['rules', 0, 'to'],
-    'without encryption',
+  invalid_target: [
+    [files({ to: 'ftp://a.example' }), 'to', '`ftp:` is not a scheme'],
+    [files({ to: { url: '' } }), 'to.url', 'no host'],
+    [files({ to: [to, 'https://a b'] }), 'to.1', 'is not a host'],
+    [files({ to: [to, { url: 'a#b' }] }), 'to.1.url', 'no fragment'],
   ],
-  [
-    'insecure_credentials',
-    rule(file, { to: [{ url: 'http://127.evil.example', auth: token }] }),
-    ['rules', 0, 'to', 0, 'url'],
-    'without encryption',
+  credentials_in_url: [[files({ to: 'https://u:p@a.example' }), 'to', '`auth:`']],
+  variable_in_authority: [
+    [files({ match: '/:a', to: 'https://:a.example' }), 'to', 'one rule for each host'],
   ],
-  [
-    'redirect_without_credentials',
-    rule(file, { to, auth: token, mode: 'redirect' }),
-    ['rules', 0, 'to'],
-    'A redirect cannot carry the credential',
+  unknown_parameter: [
+    [
+      files({ match: '/:version', to: 'a.example/:verison' }),
+      'to',
+      'no variable `verison`',
+      'did you mean `version`?',
+    ],
+    [files({ match: '/:a/:b', to: 'a.example/:something' }), 'to', 'it has `a`, `b`.'],
+    [files({ match: '/x', to: 'a.example/:something' }), 'to', 'it has none.'],
+    [files({ to: 'a.example/:something' }), 'to', 'it has none.'],
+    [files({ match: '/x', to: 'a.example/?x={:something}' }), 'to', '`something`'],
+    [rule(oci, { match: 'acme/*image', to: 'ghcr.io/acme/*' }), 'to', 'no variable `0`', '`image`'],
   ],
-  [
-    'downgrade',
-    rule(file, { to: 'http://a.example', mode: 'redirect' }),
-    ['rules', 0, 'to'],
-    '`downgrade: true`',
+  optional_parameter: [
+    [files({ match: '/a{/:b}', to: 'a.example/:b' }), 'to', '`b` is optional', 'in braces'],
+    [files({ match: '/a{/:b}', to: 'a.example/?b=:b' }), 'to', '`b` is optional'],
   ],
-  [
-    'unreachable_rule',
-    [rule(file, { match: '/:a', to: 'a.example' }), rule(file, { match: '/:b', to: 'b.example' })],
-    ['rules', 1, 'match'],
-    'never reached',
+  duplicate_name: [
+    [[files({ name: 'a' }), files({ name: 'a', match: '/x' })], 'name', 'the 1st, is called `a` too'],
+    [[files({ to }), files({ name: 'rules[0]', match: '/x' })], 'name', 'the 1st, is called `rules[0]` too'],
   ],
-  ['unreachable_rule', [rule(file, { to }), rule(file, { to: 'b.example' })], ['rules', 1], 'never reached'],
-];
+};
 
-const shown = (list: readonly Mistake[]) =>
-  list.map((mistake) => {
-    const rules: readonly Rule[] = [mistake[1]].flat() as readonly Rule[];
-    const { protocol, name: _, ...config } = rules.at(-1) as Rule;
-    return [
-      mistake[0],
-      `${protocol.name} ${JSON.stringify(config).slice(0, 70)}`,
-      rules,
-      mistake[2],
-      mistake.slice(3) as string[],
-    ] as const;
-  });
+const doubts: Partial<Record<IssueCode, readonly Mistake[]>> = {
+  unused_parameter: [
+    [files({ match: '/:a/:b', to: 'a.example/:a' }), 'to', '`b`'],
+    [files({ match: '/:a/:b', to: ['a.example/:a/:b', 'b.example/x'] }), 'to.1', '`a`, `b`'],
+    [files({ match: '/a?v=:v', to: { url: 'a.example/a' } }), 'to.url', '`v`'],
+    [rule(oci, { match: 'a/:b/*c', to: 'ghcr.io/x' }), 'to', '`b`'],
+  ],
+  self_target: [
+    [files({ host: 'a.example', to: 'https://A.example/x' }), 'to', '`a.example`, a host of this rule'],
+    [files({ host: 'a.example:80', to: 'http://a.example:81/x' }), 'to', '`a.example`'],
+    [files({ host: ['b.example', '*.a.example'], to: 'https://x.a.example' }), 'to', '`x.a.example`'],
+  ],
+  insecure_credentials: [
+    [files({ to: 'http://a.example', auth: token }), 'to', 'without encryption'],
+    [files({ to: [{ url: 'http://127.evil.example', auth: token }] }), 'to.0.url', 'without encryption'],
+  ],
+  redirect_without_credentials: [
+    [files({ to, auth: token, mode: 'redirect' }), 'to', 'A redirect cannot carry the credential'],
+  ],
+  downgrade: [[files({ to: 'http://a.example', mode: 'redirect' }), 'to', '`downgrade: true`']],
+  unreachable_rule: [
+    [
+      [files({ match: '/:a', to: 'a.example' }), files({ match: '/:b', to: 'b.example' })],
+      'match',
+      'never reached',
+    ],
+    [[files({ to }), files({ to: 'b.example' })], '', 'never reached'],
+  ],
+};
 
-test.each(shown(mistakes))('%s: %s', (code, _, rules, path, fragments) => {
+/** The rows of a table, with a title of each. */
+function cases(table: Partial<Record<IssueCode, readonly Mistake[]>>) {
+  return Object.entries(table).flatMap(([code, rows]) =>
+    rows.map(([written, key, ...fragments]) => {
+      const rules: readonly Rule[] = Array.isArray(written) ? written : [written];
+      const { protocol, name: _, ...config } = rules.at(-1) as Rule;
+      const title = `${protocol.name} ${JSON.stringify(config).slice(0, 70)}`;
+      return { code, title, rules, key: [rules.length - 1, key].join('.').replace(/\.$/, ''), fragments };
+    }),
+  );
+}
+
+test.each(cases(mistakes))('$code: $title', ({ code, rules, key, fragments }) => {
   const issues = errorsOf(rules);
-  expect(issues.map((issue) => [issue.code, issue.path])).toEqual([[code, path]]);
+  expect(issues.map((issue) => `${issue.code} ${issue.path.join('.')}`)).toEqual([`${code} rules.${key}`]);
   for (const fragment of fragments) expect(issues[0]?.message).toContain(fragment);
   // Each says in whole sentences what is wrong and what to write.
-  expect(issues[0]?.message).toMatch(/^[A-Z`][^]*[.?]$/);
+  expect(issues[0]?.message).toMatch(/^[A-Z`].*[.?]$/s);
 });
 
-test.each(shown(doubts))('%s, a warning: %s', (code, _, rules, path, fragments) => {
+test.each(cases(doubts))('$code, a warning: $title', ({ code, rules, key, fragments }) => {
   const { warnings } = compileRules(rules);
-  expect(warnings.map((issue) => [issue.code, issue.path])).toEqual([[code, path]]);
+  expect(warnings.map((issue) => `${issue.code} ${issue.path.join('.')}`)).toEqual([`${code} rules.${key}`]);
   for (const fragment of fragments) expect(warnings[0]?.message).toContain(fragment);
-  expect(warnings[0]?.message).toMatch(/^[A-Z`][^]*\.$/);
+  expect(warnings[0]?.message).toMatch(/^[A-Z`].*\.$/s);
 });
 
 test('every code has a case, but for those of rule files', () => {
-  const files: readonly IssueCode[] = [
+  const ofFiles: readonly IssueCode[] = [
     'duplicate_key',
     'empty_rule_set',
     'invalid_syntax',
@@ -383,7 +198,7 @@ test('every code has a case, but for those of rule files', () => {
     'unknown_key',
     'unknown_protocol',
   ];
-  const covered = [...files, ...mistakes.map(([code]) => code), ...doubts.map(([code]) => code)];
+  const covered = [...ofFiles, ...Object.keys(mistakes), ...Object.keys(doubts)];
   expect([...new Set(covered)].sort()).toEqual([...ISSUE_CODES]);
 });
 

@@ -249,7 +249,7 @@ function writeDocument(g: GeneratorValue, paths: readonly JsonPath[]): readonly 
     const style = g(fc.constantFrom, 'plain', 'plain', 'slashes', 'escapes');
     if (style === 'slashes') return plain.replaceAll('/', '\\/');
     if (style === 'plain') return plain;
-    return `"${value.replace(/[^]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)}"`;
+    return `"${value.replace(/./gs, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)}"`;
   }
 
   space();

@@ -122,11 +122,9 @@ describe('a protocol', () => {
     rule<{ readonly type: string }>({ ...least, format: () => '/', parse: () => ({ id: 1 }) }, {});
     // @ts-expect-error A path that is none.
     rule<{ readonly type: string }>({ ...least, format: () => 1 }, {});
+    const written = { ...least, format: () => '/' };
     // @ts-expect-error A status that is no redirect.
-    rule<{ readonly type: string }>(
-      { ...least, format: () => '/', deliver: () => ({ type: 'redirect', status: 200 }) },
-      {},
-    );
+    rule<{ readonly type: string }>({ ...written, deliver: () => ({ type: 'redirect', status: 200 }) }, {});
   });
 
   test('answers with a resource of one of its types', () => {

@@ -10,7 +10,10 @@ import { serve, transports } from './serving.ts';
 import { type Handler, startRawUpstream, startUpstream, unusedOrigin } from './upstream.ts';
 
 const path = '/v2/app/manifests/1.0';
-const status = (code: number): Handler => (_, response) => void response.writeHead(code, { 'retry-after': '3' }).end(`says ${code}`);
+const status =
+  (code: number): Handler =>
+  (_, response) =>
+    void response.writeHead(code, { 'retry-after': '3' }).end(`says ${code}`);
 const good: Handler = (_, response) => void response.end('from the second');
 
 describe.each(transports)('several upstreams, over %s', (_, createTransport) => {
@@ -21,25 +24,47 @@ describe.each(transports)('several upstreams, over %s', (_, createTransport) => 
 
   test.each([
     ['refuses the connection', unusedOrigin],
-    ['resets the connection', async () => (await startRawUpstream((socket) => void socket.resetAndDestroy())).origin],
+    [
+      'resets the connection',
+      async () => (await startRawUpstream((socket) => void socket.resetAndDestroy())).origin,
+    ],
     ['does not answer', async () => (await startRawUpstream(() => {})).origin],
     ['answers 429', async () => (await startUpstream(status(429))).origin],
     ['answers 500', async () => (await startUpstream(status(500))).origin],
     ['answers 503', async () => (await startUpstream(status(503))).origin],
-    ['has a redirect to nowhere', async () => (await startUpstream((_, response) => void response.writeHead(302, { location: 'http://0.0.0.0/' }).end())).origin],
+    [
+      'has a redirect to nowhere',
+      async () =>
+        (
+          await startUpstream(
+            (_, response) => void response.writeHead(302, { location: 'http://0.0.0.0/' }).end(),
+          )
+        ).origin,
+    ],
     [
       'has a token server that is down',
       async () => {
         const challenge = `Bearer realm="${await unusedOrigin()}/token"`;
-        return (await startUpstream((_, response) => void response.writeHead(401, { 'www-authenticate': challenge }).end())).origin;
+        return (
+          await startUpstream(
+            (_, response) => void response.writeHead(401, { 'www-authenticate': challenge }).end(),
+          )
+        ).origin;
       },
     ],
     [
       'has a token server that breaks off',
       async () => {
-        const tokens = await startRawUpstream((socket) => void socket.end('HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{'), '127.0.0.3');
+        const tokens = await startRawUpstream(
+          (socket) => void socket.end('HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{'),
+          '127.0.0.3',
+        );
         const challenge = `Bearer realm="${tokens.origin}/token"`;
-        return (await startUpstream((_, response) => void response.writeHead(401, { 'www-authenticate': challenge }).end())).origin;
+        return (
+          await startUpstream(
+            (_, response) => void response.writeHead(401, { 'www-authenticate': challenge }).end(),
+          )
+        ).origin;
       },
     ],
   ])('when the first %s, the second answers', async (_, start) => {
@@ -54,16 +79,25 @@ describe.each(transports)('several upstreams, over %s', (_, createTransport) => 
     );
   });
 
-  test.each([200, 204, 301, 400, 401, 403, 404, 410, 416])('when the first answers %d, that is the answer', async (code) => {
-    const first = await startUpstream(status(code));
-    const second = await startUpstream(good);
-    const gateway = await front(first.origin, second.origin);
-    expect(await ask(gateway.origin, path)).toMatchObject({ status: code });
-    expect(second.requests).toEqual([]);
-  });
+  test.each([200, 204, 301, 400, 401, 403, 404, 410, 416])(
+    'when the first answers %d, that is the answer',
+    async (code) => {
+      const first = await startUpstream(status(code));
+      const second = await startUpstream(good);
+      const gateway = await front(first.origin, second.origin);
+      expect(await ask(gateway.origin, path)).toMatchObject({ status: code });
+      expect(second.requests).toEqual([]);
+    },
+  );
 
   test.each([
-    ['its status and words, when the last one has some', async () => (await startUpstream(status(503))).origin, 503, 'says 503', '3'],
+    [
+      'its status and words, when the last one has some',
+      async () => (await startUpstream(status(503))).origin,
+      503,
+      'says 503',
+      '3',
+    ],
     ['a refusal of ours, when the last one has none', unusedOrigin, 502, undefined, '10'],
   ])('when none is in order, the answer is %s', async (_, start, expected, body, retryAfter) => {
     const first = await startUpstream(status(500));
@@ -76,7 +110,10 @@ describe.each(transports)('several upstreams, over %s', (_, createTransport) => 
   test('each have their own credential, and no other', async () => {
     const first = await startUpstream(status(500));
     const second = await startUpstream(good);
-    const to = [{ url: first.origin, auth: { token: 'one' } }, { url: second.origin, auth: { token: 'two' } }];
+    const to = [
+      { url: first.origin, auth: { token: 'one' } },
+      { url: second.origin, auth: { token: 'two' } },
+    ];
     const gateway = await serve([rule(npm, { to })], { transport: createTransport() });
     await ask(gateway.origin, '/left-pad');
     expect(first.requests[0]?.headers.authorization).toBe('Bearer one');
@@ -84,20 +121,29 @@ describe.each(transports)('several upstreams, over %s', (_, createTransport) => 
   });
 
   test('do not each get a body that can be sent once', async () => {
-    const first = await startUpstream((request, response) => void request.resume().on('end', () => response.writeHead(503).end('busy')));
+    const first = await startUpstream(
+      (request, response) => void request.resume().on('end', () => response.writeHead(503).end('busy')),
+    );
     const second = await startUpstream(good);
-    const gateway = await serve([rule(npm, { to: [first.origin, second.origin], mode: 'proxy' })], { transport: createTransport() });
+    const gateway = await serve([rule(npm, { to: [first.origin, second.origin], mode: 'proxy' })], {
+      transport: createTransport(),
+    });
     const asked = { method: 'POST', body: '{}' };
-    expect(await ask(gateway.origin, '/-/npm/v1/security/advisories/bulk', asked)).toMatchObject({ status: 503, body: 'busy' });
+    expect(await ask(gateway.origin, '/-/npm/v1/security/advisories/bulk', asked)).toMatchObject({
+      status: 503,
+      body: 'busy',
+    });
     expect(second.requests).toEqual([]);
   });
 
   test('leave no connection behind when the first is passed over', async () => {
-    const first = await startRawUpstream((socket) => void socket.write('HTTP/1.1 503 Busy\r\nContent-Length: 1000\r\n\r\nx'));
+    const first = await startRawUpstream(
+      (socket) => void socket.write('HTTP/1.1 503 Busy\r\nContent-Length: 1000\r\n\r\nx'),
+    );
     const second = await startUpstream(good);
     const gateway = await front(first.origin, second.origin);
     expect(await ask(gateway.origin, path)).toMatchObject({ status: 200 });
-    await expect.poll(() => first.sockets.size, { timeout: 3000 }).toBe(0);
+    await expect.poll(() => first.underWay, { timeout: 3000 }).toBe(0);
   });
 
   test('are not asked for a client that has left', async () => {
@@ -108,7 +154,7 @@ describe.each(transports)('several upstreams, over %s', (_, createTransport) => 
     const client = send(gateway.port, `GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`);
     await expect.poll(() => first.requests.length).toBe(1);
     client.destroy();
-    await expect.poll(() => first.sockets.size).toBe(0);
+    await expect.poll(() => first.underWay).toBe(0);
     expect(second.requests).toEqual([]);
     expect(failures).not.toHaveBeenCalled();
   });
@@ -116,7 +162,10 @@ describe.each(transports)('several upstreams, over %s', (_, createTransport) => 
 
 test('a second upstream that clients can be sent to is where they are sent', async () => {
   const first = await unusedOrigin();
-  const to = [{ url: first, auth: { token: 'one' } }, { url: 'https://cdn.example', auth: undefined }];
+  const to = [
+    { url: first, auth: { token: 'one' } },
+    { url: 'https://cdn.example', auth: undefined },
+  ];
   const gateway = await serve([rule(npm, { to })]);
   expect(await ask(gateway.origin, '/left-pad/-/left-pad-1.0.0.tgz')).toMatchObject({
     status: 302,

@@ -68,7 +68,7 @@ describe.each(transports)('an upstream that fails, over %s', (_, createTransport
     const { status, headers, body } = await ask(gateway.origin, path);
     expect({ status, body: JSON.parse(body) }).toEqual({ status: 504, body: tooLate });
     expect(headers['retry-after']).toBe('10');
-    await expect.poll(() => upstream.sockets.size, { timeout: 2000 }).toBe(0);
+    await expect.poll(() => upstream.underWay, { timeout: 2000 }).toBe(0);
   });
 
   test.each([
@@ -91,7 +91,7 @@ describe.each(transports)('an upstream that fails, over %s', (_, createTransport
     const gateway = await front(upstream.origin);
     const { status, body } = await ask(gateway.origin, path);
     expect({ status, body: JSON.parse(body) }).toEqual({ status: 502, body: noAnswer });
-    await expect.poll(() => upstream.sockets.size).toBe(0);
+    await expect.poll(() => upstream.underWay).toBe(0);
   });
 
   test.each<readonly [string, Parameters<typeof Start>[0]]>([
@@ -116,7 +116,7 @@ describe.each(transports)('an upstream that fails, over %s', (_, createTransport
     const text = await exchangeBytes(gateway.port, `GET ${path} HTTP/1.1\r\nHost: a.example\r\n\r\n`);
     expect(text).toMatch(/^(HTTP\/1\.1 200 OK\r\n[\s\S]*\r\n\r\n([\da-f]+\r\n)?short(\r\n)?)?$/i);
     expect(text).not.toContain('\r\n0\r\n');
-    await expect.poll(() => upstream.sockets.size).toBe(0);
+    await expect.poll(() => upstream.underWay).toBe(0);
   });
 
   test('after a body longer than its length ends where it should', async () => {

@@ -81,7 +81,7 @@ describe.each(transports)('a token server, over %s', (_, createTransport) => {
     const tokens = await startUpstream(handler, '127.0.0.3');
     const { gateway, registry } = await front(`${tokens.origin}/token`);
     expect(await ask(gateway.origin, path)).toMatchObject({ status: 502, headers: { 'retry-after': '10' } });
-    await expect.poll(() => tokens.sockets.size + registry.sockets.size, { timeout: 3000 }).toBeLessThan(3);
+    await expect.poll(() => tokens.underWay + registry.underWay, { timeout: 3000 }).toBeLessThan(3);
   });
 
   test('where nothing listens makes it 502', async () => {
@@ -93,7 +93,7 @@ describe.each(transports)('a token server, over %s', (_, createTransport) => {
     const tokens = await startRawUpstream(() => {}, '127.0.0.3');
     const { gateway } = await front(`${tokens.origin}/token`);
     expect(await ask(gateway.origin, path)).toMatchObject({ status: 504 });
-    await expect.poll(() => tokens.sockets.size, { timeout: 3000 }).toBe(0);
+    await expect.poll(() => tokens.underWay, { timeout: 3000 }).toBe(0);
   });
 
   test.each<readonly [string, string]>([

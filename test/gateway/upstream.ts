@@ -24,6 +24,8 @@ export interface Upstream {
   readonly paths: readonly string[];
   /** The connections that are open. */
   readonly sockets: ReadonlySet<Socket>;
+  /** The number of requests whose answer has neither ended nor been given up. */
+  readonly underWay: number;
   /** How many connections there were. */
   readonly connections: number;
 }
@@ -34,13 +36,16 @@ export type Handler = (request: IncomingMessage, response: ServerResponse, count
 /** Starts an HTTP server. */
 export async function startUpstream(handler: Handler, address = '127.0.0.2'): Promise<Upstream> {
   const requests: SeenRequest[] = [];
+  const unfinished = new Set<unknown>();
   const server = createServer((request, response) => {
     const { method = '', url = '', headers } = request;
     const count = requests.push({ method, url, headers });
     response.on('error', () => {});
+    unfinished.add(response);
+    response.once('close', () => unfinished.delete(response));
     handler(request, response, count);
   });
-  return listen(server, address, requests);
+  return listen(server, address, requests, unfinished);
 }
 
 /** Starts a server that writes its answers byte for byte; `answer` gets each request's head. */
@@ -49,8 +54,10 @@ export async function startRawUpstream(
   address = '127.0.0.2',
 ): Promise<Upstream> {
   const requests: SeenRequest[] = [];
+  const unfinished = new Set<unknown>();
   const server = createTcpServer((socket) => {
     let text = '';
+    socket.once('close', () => unfinished.delete(socket));
     socket.on('error', () => {});
     socket.on('data', (chunk) => {
       text += chunk.toString('latin1');
@@ -58,11 +65,12 @@ export async function startRawUpstream(
         const head = text.slice(0, end);
         text = text.slice(end + 4);
         const [method = '', url = ''] = head.split(' ', 2);
+        unfinished.add(socket);
         answer(socket, head, requests.push({ method, url, headers: {} }));
       }
     });
   });
-  return listen(server, address, requests);
+  return listen(server, address, requests, unfinished);
 }
 
 /** An address of this machine where nothing listens. */
@@ -75,7 +83,12 @@ export async function unusedOrigin(): Promise<string> {
   return `http://127.0.0.2:${port}`;
 }
 
-async function listen(server: Server, address: string, requests: SeenRequest[]): Promise<Upstream> {
+async function listen(
+  server: Server,
+  address: string,
+  requests: readonly SeenRequest[],
+  unfinished: ReadonlySet<unknown>,
+): Promise<Upstream> {
   const sockets = new Set<Socket>();
   let connections = 0;
   server.on('connection', (socket) => {
@@ -100,6 +113,9 @@ async function listen(server: Server, address: string, requests: SeenRequest[]):
       return requests.map(({ url }) => url);
     },
     sockets,
+    get underWay() {
+      return unfinished.size;
+    },
     get connections() {
       return connections;
     },

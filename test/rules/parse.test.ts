@@ -235,7 +235,7 @@ function attempt(text: string): number | string {
     return parseRules(text, options).rules.length;
   } catch (error) {
     if (!isRuleError(error)) throw error;
-    for (const { position } of error.issues) expect(position?.line).toBeGreaterThan(0);
+    if (!error.issues.every(({ position }) => position && position.line > 0)) throw error;
     return error.name;
   }
 }

@@ -21,7 +21,7 @@ test.each([
     '1:8',
     'Unresolved tag: tag:yaml.org,2002:binary; put a value that starts with `!` in quotes.',
   ],
-  ['? [a]\n: b', '1:3', 'With stringKeys, all keys must be strings; write a word as the key.'],
+  ['? [a]\n: b', '1:3', 'All keys must be strings; write a word as the key.'],
   ['rules: []\n---\nrules: []', '2:1', 'A rule file is one document; leave `---` out here.'],
 ])('%j is no YAML of ours', (text, place, message) => {
   const [issue, ...more] = issuesOf(text);

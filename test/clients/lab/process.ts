@@ -43,6 +43,9 @@ process.once('exit', () => {
   for (const child of alive) killGroup(child);
 });
 
+/** Runs a program that is ended as well when this process dies in the midst of a test. */
+const tether = ['setpriv', '--pdeathsig', 'TERM', '--'] as const;
+
 /** Starts a process in a process group of its own. */
 export function startProcess(
   command: string,
@@ -50,9 +53,12 @@ export function startProcess(
   options: ProcessOptions = {},
 ): RunningProcess {
   const { grace = 15_000, env = process.env, hidden } = options;
-  // It is ended as well when this process dies in the midst of a test.
-  const bound = ['--pdeathsig', 'TERM', '--', command, ...args];
-  const child: Child = spawn('setpriv', bound, { env, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
+  const [program, ...bound] = tether;
+  const child: Child = spawn(program, [...bound, command, ...args], {
+    env,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true,
+  });
   alive.add(child);
 
   const text = { stdout: '', stderr: '' };
