@@ -1,8 +1,15 @@
-/** What proves to an upstream that the gateway may fetch. */
+/** What proves to an upstream, or to the token server that it names, that the gateway may fetch. */
 export type Credential =
-  | { readonly username: string; readonly password: string }
-  /** A token that is sent as it is, as `Authorization: Bearer`. */
-  | { readonly token: string };
+  | {
+      /** The name of the user, without a colon. */
+      readonly username: string;
+      /** The password; seldom the person's own, mostly a token that may only read. */
+      readonly password: string;
+    }
+  | {
+      /** A token that is sent as it is, as `Authorization: Bearer`. */
+      readonly token: string;
+    };
 
 // A registered symbol, so that the ESM and the CommonJS build read each other's rule sets.
 const CREDENTIAL: unique symbol = Symbol.for('turnout.credential') as never;

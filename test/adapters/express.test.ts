@@ -9,8 +9,8 @@ import { rule } from '../../src/core/rule.ts';
 import { file } from '../../src/protocols/file.ts';
 import { npm } from '../../src/protocols/npm.ts';
 import { ask, send } from '../gateway/client.ts';
+import { listen } from '../gateway/serving.ts';
 import { startRawUpstream, startUpstream } from '../gateway/upstream.ts';
-import { listen } from './hosts.ts';
 
 const downloads = compileRules([rule(file, { match: '/dl/*path', to: 'https://cdn.example/*path' })]);
 

@@ -8,8 +8,8 @@ import { compileRules } from '../../src/core/compile.ts';
 import { rule } from '../../src/core/rule.ts';
 import { npm } from '../../src/protocols/npm.ts';
 import { ask } from '../gateway/client.ts';
+import { listen } from '../gateway/serving.ts';
 import { startUpstream } from '../gateway/upstream.ts';
-import { listen } from './hosts.ts';
 
 const said = {
   'x-forwarded-proto': 'https',

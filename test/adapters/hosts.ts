@@ -1,10 +1,7 @@
-import { once } from 'node:events';
-import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import express from 'express';
 import express4 from 'express4';
-import { onTestFinished } from 'vitest';
 
 import { toExpressMiddleware } from '../../src/adapters/express.ts';
 import { toFetchHandler } from '../../src/adapters/fetch.ts';
@@ -100,18 +97,4 @@ export function bridge(handle: (request: Request) => Promise<Response>): Request
       outgoing.writeHead(400).end();
     }
   };
-}
-
-/** Serves until the test ends. */
-export async function listen(
-  handler: RequestListener,
-): Promise<{ readonly origin: string; readonly port: number }> {
-  const server = createServer({ requireHostHeader: false }, handler).listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  onTestFinished(() => {
-    server.close();
-    server.closeAllConnections();
-  });
-  const { port } = server.address() as AddressInfo;
-  return { origin: `http://127.0.0.1:${port}`, port };
 }

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { compileRules } from '../../src/core/compile.ts';
 import { rule } from '../../src/core/rule.ts';
@@ -6,7 +6,8 @@ import { file } from '../../src/protocols/file.ts';
 import { npm } from '../../src/protocols/npm.ts';
 import { oci } from '../../src/protocols/oci.ts';
 import { exchangeBytes } from '../gateway/client.ts';
-import { APPLICATION, hosts, listen } from './hosts.ts';
+import { listen } from '../gateway/serving.ts';
+import { APPLICATION, hosts } from './hosts.ts';
 
 const rules = compileRules([
   rule(file, { host: 'get.acme.dev', match: '/dl/*path', to: 'https://cdn.example/files/*path' }),
@@ -208,39 +209,42 @@ const cases: readonly Case[] = [
   { name: 'a write', method: 'DELETE', target: '/dl/a', expected: 405 },
 ];
 
-const rows = hosts.flatMap((host) =>
-  cases
-    .filter(({ mended }) => !host.mends || mended !== 'unknown')
-    .map((row) => [host.name, row.name, host, row] as const),
-);
+describe.each(hosts)('on $name', ({ create, embedded, mends }) => {
+  const stops: (() => void)[] = [];
+  let port = 0;
 
-test.each(rows)('on %s: %s', async (_host, _name, host, row) => {
-  const { port } = await listen(host.create(rules));
-  const { target, method = 'GET', fields = own } = row;
-  const lines = [`${method} ${target} HTTP/1.1`, ...fields, 'Connection: close', '', ''];
-  const answer = await exchangeBytes(port, lines.join('\r\n'));
-  const status = Number(/^HTTP\/1\.1 (\d+) /.exec(answer)?.[1]);
-  const location = /^location: (.*)$/im.exec(answer)?.[1];
+  beforeAll(async () => {
+    ({ port } = await listen(create(rules), (stop) => stops.push(stop)));
+  });
 
-  const expected = host.mends ? (row.mended ?? row.expected) : row.expected;
-  if (expected === 'pass' || expected === 400 || expected === 414) {
-    // What is malformed is the application's to refuse.
-    const refusal = expected === 'pass' ? 404 : expected;
-    expect({ status, location }).toEqual({
-      status: host.embedded ? APPLICATION : refusal,
-      location: undefined,
-    });
-  } else if (typeof expected === 'number') {
-    expect({ status, location }).toEqual({ status: expected, location: undefined });
-  } else {
-    expect(location).toBe(expected);
-    expect([302, 307]).toContain(status);
-  }
-});
+  afterAll(() => {
+    for (const stop of stops) stop();
+  });
 
-describe.each(hosts)('on $name', ({ create, embedded }) => {
+  test.each(cases.filter(({ mended }) => !mends || mended !== 'unknown'))('$name', async (row) => {
+    const { target, method = 'GET', fields = own } = row;
+    const lines = [`${method} ${target} HTTP/1.1`, ...fields, 'Connection: close', '', ''];
+    const answer = await exchangeBytes(port, lines.join('\r\n'));
+    const status = Number(/^HTTP\/1\.1 (\d+) /.exec(answer)?.[1]);
+    const location = /^location: (.*)$/im.exec(answer)?.[1];
+
+    const expected = mends ? (row.mended ?? row.expected) : row.expected;
+    if (expected === 'pass' || expected === 400 || expected === 414) {
+      // What is malformed is the application's to refuse.
+      const refusal = expected === 'pass' ? 404 : expected;
+      expect({ status, location }).toEqual({
+        status: embedded ? APPLICATION : refusal,
+        location: undefined,
+      });
+    } else if (typeof expected === 'number') {
+      expect({ status, location }).toEqual({ status: expected, location: undefined });
+    } else {
+      expect(location).toBe(expected);
+      expect([302, 307]).toContain(status);
+    }
+  });
+
   test('an answer to HEAD has the length and no body', async () => {
-    const { port } = await listen(create(rules));
     const answer = await exchangeBytes(
       port,
       'HEAD /v2/other/manifests/1 HTTP/1.1\r\nHost: get.acme.dev\r\nConnection: close\r\n\r\n',
@@ -251,7 +255,6 @@ describe.each(hosts)('on $name', ({ create, embedded }) => {
   });
 
   test('a redirect has no body and is not kept', async () => {
-    const { port } = await listen(create(rules));
     const answer = await exchangeBytes(
       port,
       'GET /dl/a HTTP/1.1\r\nHost: get.acme.dev\r\nConnection: close\r\n\r\n',
@@ -264,7 +267,6 @@ describe.each(hosts)('on $name', ({ create, embedded }) => {
   test.runIf(!embedded)(
     'what nobody takes is refused in the words of the protocol that could have',
     async () => {
-      const { port } = await listen(create(rules));
       const ask = (host: string, path: string) =>
         exchangeBytes(port, `GET ${path} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`);
       expect(await ask('npm.acme.dev', '/left-pad')).toMatch(/\{"error":"No rule has this address\."\}$/);
@@ -274,7 +276,6 @@ describe.each(hosts)('on $name', ({ create, embedded }) => {
   );
 
   test('many requests on one connection are answered in their order', async () => {
-    const { port } = await listen(create(rules));
     const requests = Array.from(
       { length: 50 },
       (_, index) =>

@@ -8,8 +8,8 @@ import type { Transport } from '../../src/gateway/transport.ts';
 import { file } from '../../src/protocols/file.ts';
 import { oci } from '../../src/protocols/oci.ts';
 import { ask, exchangeBytes, open, send } from '../gateway/client.ts';
+import { listen } from '../gateway/serving.ts';
 import { startRawUpstream, startUpstream } from '../gateway/upstream.ts';
-import { listen } from './hosts.ts';
 
 const downloads = compileRules([
   rule(file, { host: '127.0.0.1', match: '/dl/*path', to: 'https://cdn.example/*path' }),

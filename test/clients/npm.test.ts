@@ -203,7 +203,8 @@ describe('a registry behind', () => {
     expect((await fetch(`${origin}/hapi/send`)).status).toBe(404);
   });
 
-  test('may keep its tarballs where only its packuments say', async () => {
+  // docs/protocols/npm.md names the limit; this test ends it, as it fails when the install succeeds.
+  test.fails('may keep its tarballs where only its packuments say', async () => {
     const { own } = registries;
     const { origin } = await start('/npm/', `    to: ${own.origin}`);
     const project = await createProject(`registry=${origin}/npm/`);

@@ -31,11 +31,14 @@ export function serve(rules: readonly Rule[], options: NodeHandlerOptions = {}):
   return listen(toNodeHandler(compileRules(rules), options));
 }
 
-/** Serves with a handler until the test ends. */
-export async function listen(handler: RequestListener): Promise<Serving> {
-  const server = createServer(handler).listen(0, '127.0.0.1');
+/** Serves with a handler until the test ends, or until `register` calls what it is given. */
+export async function listen(
+  handler: RequestListener,
+  register: (stop: () => void) => void = onTestFinished,
+): Promise<Serving> {
+  const server = createServer({ requireHostHeader: false }, handler).listen(0, '127.0.0.1');
   await once(server, 'listening');
-  onTestFinished(() => {
+  register(() => {
     server.close();
     server.closeAllConnections();
   });
