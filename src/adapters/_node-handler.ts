@@ -60,8 +60,15 @@ function send(response: ServerResponse, { status, headers, body }: GatewayRespon
     response.end(head ? undefined : body);
     return;
   }
+  const source = body instanceof Readable ? body : Readable.from(body, { objectMode: false });
   // An answer that breaks off must not look complete: on an error the pipeline destroys the socket.
-  pipeline(body instanceof Readable ? body : Readable.from(body, { objectMode: false }), response, () => {});
+  source.once('error', () => reset(response));
+  pipeline(source, response, () => {});
+}
+
+/** Resets a connection whose end would be that of the body too, as HTTP/1.0 has it. */
+function reset({ req, socket }: ServerResponse): void {
+  if (req.httpVersion === '1.0' && socket && !('encrypted' in socket)) socket.resetAndDestroy();
 }
 
 function watch(

@@ -14,7 +14,7 @@ import { complain, count, fail, print } from './_output.ts';
 interface ServeOptions {
   readonly port: number;
   readonly host: string;
-  readonly admin: Address | undefined;
+  readonly admin: Address | false;
   readonly log: LogFormat;
   readonly publicOrigin?: string;
   readonly trustProxy?: boolean | readonly string[];
@@ -103,9 +103,10 @@ async function start(file: string, options: ServeOptions): Promise<void> {
     },
   );
   const { admin } = options;
-  const adminServer =
-    admin && createAdmin(() => ({ ...state, revision: source.revision, rules: source.current.rules.length }));
-  if (adminServer) await listen(adminServer, admin);
+  const adminServer = admin
+    ? createAdmin(() => ({ ...state, revision: source.revision, rules: source.current.rules.length }))
+    : undefined;
+  if (adminServer && admin) await listen(adminServer, admin);
   const address = await listen(server, options);
   warn(source.current);
   print(
@@ -181,8 +182,9 @@ function readSeconds(text: string): number {
   return Number(text);
 }
 
-function readAddress(text: string): Address | undefined {
-  if (text === 'off') return undefined;
+function readAddress(text: string): Address | false {
+  // Commander takes `undefined` for an empty text.
+  if (text === 'off') return false;
   const [, host = '127.0.0.1', port] = /^(?:(.*):)?(\d+)$/.exec(text) ?? [];
   if (port === undefined) throw new InvalidArgumentError('Write host:port, a port, or off.');
   return { host: host.replace(/^\[(.*)\]$/, '$1'), port: readPort(port) };

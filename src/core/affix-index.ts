@@ -2,7 +2,8 @@ import { type Elements, matchElements } from './matcher.ts';
 
 /** A pattern within one segment, with what it leads to. */
 interface Entry<T> {
-  readonly elements: Elements;
+  /** What stands between the texts at both ends, which finding the entry has compared. */
+  readonly middle: Elements;
   readonly key: string;
   readonly value: T;
   readonly textLength: number;
@@ -40,12 +41,14 @@ export function createAffixIndex<T>(): AffixIndex<T> {
 
   return {
     ensure(elements, key, create) {
-      const suffixes = ensure(prefixes, textAt(elements, 0), () => createTable<Entry<T>[]>());
-      const entries = ensure<Entry<T>[]>(suffixes, textAt(elements, -1), () => []);
+      const [prefix, suffix] = [textAt(elements, 0), textAt(elements, -1)];
+      const suffixes = ensure(prefixes, prefix, () => createTable<Entry<T>[]>());
+      const entries = ensure<Entry<T>[]>(suffixes, suffix, () => []);
       const known = entries.find((entry) => entry.key === key);
       if (known) return known.value;
       const value = create();
-      entries.push({ elements, key, value, textLength: countText(elements) });
+      const middle = elements.slice(prefix === '' ? 0 : 1, suffix === '' ? undefined : -1);
+      entries.push({ middle, key, value, textLength: countText(elements) });
       // The order of equals does not depend on who came first.
       entries.sort((a, b) => b.textLength - a.textLength || (a.key < b.key ? -1 : 1));
       return value;
@@ -76,8 +79,9 @@ function findBySuffix<T, R>(
   const depth = values.length;
   for (const length of suffixes.lengths) {
     if (from + prefixLength + length >= to) continue;
-    for (const { elements, value } of suffixes.byText.get(input.slice(to - length, to)) ?? []) {
-      const found = matchElements(elements, 0, input, from, to, values) ? visit(value) : undefined;
+    const end = to - length;
+    for (const { middle, value } of suffixes.byText.get(input.slice(end, to)) ?? []) {
+      const found = matchElements(middle, 0, input, from + prefixLength, end, values) ? visit(value) : undefined;
       if (found !== undefined) return found;
       values.length = depth;
     }

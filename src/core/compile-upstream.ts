@@ -7,7 +7,14 @@ import { listNames } from './path.ts';
 import type { TemplateToken } from './pattern.ts';
 import type { Rule, UpstreamConfig } from './rule.ts';
 import { suggest } from './suggest.ts';
-import { expand, listRequired, type Params, parseTarget, type TargetAddress } from './target.ts';
+import {
+  type Encode,
+  expand,
+  listRequired,
+  type Params,
+  parseTarget,
+  type TargetAddress,
+} from './target.ts';
 
 /** Compiles the `to` of a rule: every address checked against its `match`. */
 export function compileUpstreams(
@@ -50,17 +57,13 @@ function compileUpstream(
   credential: Credential | undefined,
 ): CompiledUpstream {
   const origin = protocol.locate?.(address.origin) ?? address.origin;
-  const inPath = (value: string, name: string) =>
-    match.fromQuery.has(name) ? encodeDelimiters(value) : value;
-  const inQuery = (value: string, name: string) =>
-    match.fromQuery.has(name) ? value : encodeAmpersands(value);
   const upstream: CompiledUpstream = {
     origin,
     host: origin.slice(origin.indexOf('//') + 2),
     authenticated: credential !== undefined,
     allow: allow.map((host) => host.toLowerCase()),
-    place: compilePlace(protocol, match, address, inPath),
-    query: (params) => expand(address.query, params, inQuery),
+    place: compilePlace(protocol, match, address, encoding(match.fromQuery, encodeDelimiters, asItIs)),
+    query: filling(address.query, encoding(match.fromQuery, asItIs, encodeAmpersands)),
   };
   if (credential) holdCredential(upstream, credential);
   return upstream;
@@ -71,30 +74,65 @@ function compilePlace(
   protocol: Rule['protocol'],
   match: Match,
   { path, query }: TargetAddress,
-  encode: (value: string, name: string) => string,
-): (params: Params, subject: string) => string {
+  encode: Encode,
+): CompiledUpstream['place'] {
   const mount = withoutEndSlash(path);
-  if (!protocol.rename) return (params) => expand(mount, params, encode);
-  if (mount.length === 0) return (_, subject) => subject;
-  const skip = protocol.subjects === 'name' ? 1 : 0;
-  const template = protocol.subjects === 'name' ? mount : path;
-  if (listNames([...path, ...query]).length > 0)
-    return (params) => expand(template, params, encode).slice(skip);
-  const base = expand(mount, {}, encode).slice(skip);
-  const { rest } = match;
-  if (rest !== undefined) return (params) => `${base}/${params[rest]}`;
-  if (match.alternatives[0]?.tokens === undefined)
-    return (_, subject) => (skip === 1 ? `${base}/${subject}` : base + subject);
-  const constant = expand(template, {}, encode).slice(skip);
-  return () => constant;
+  if (!protocol.rename) return filling(mount, encode);
+  if (mount.length === 0) return sameSubject;
+  const named = protocol.subjects === 'name';
+  const template = named ? withoutStartSlash(mount) : path;
+  if (listNames([...path, ...query]).length > 0) return filling(template, encode);
+  const base = expand(named ? template : mount, {}, encode);
+  if (match.rest !== undefined) return restBelow(`${base}/`, match.rest);
+  if (match.alternatives[0]?.tokens === undefined) return subjectBelow(named ? `${base}/` : base);
+  return filling(template, encode);
+}
+
+// Made by functions of their own: what they hold is kept for as long as the rule set.
+
+function filling(tokens: readonly TemplateToken[], encode: Encode): (params: Params) => string {
+  if (tokens.length === 0) return nothing;
+  if (listNames(tokens).length === 0) return constantly(expand(tokens, {}, encode));
+  return (params) => expand(tokens, params, encode);
+}
+
+function constantly(text: string): () => string {
+  return () => text;
+}
+
+function nothing(): string {
+  return '';
+}
+
+function sameSubject(_: Params, subject: string): string {
+  return subject;
+}
+
+function subjectBelow(base: string): CompiledUpstream['place'] {
+  return (_, subject) => base + subject;
+}
+
+function restBelow(base: string, rest: string): CompiledUpstream['place'] {
+  return (params) => base + params[rest];
+}
+
+/** Writes the values of these names in one way, and all others in another. */
+function encoding(names: ReadonlySet<string>, encodeThese: Encode, encodeOthers: Encode): Encode {
+  if (names.size === 0) return encodeOthers;
+  return (value, name) => (names.has(name) ? encodeThese(value, name) : encodeOthers(value, name));
 }
 
 /** A mount or a name has no slash at its end, only the address of one file does. */
 function withoutEndSlash(path: readonly TemplateToken[]): readonly TemplateToken[] {
   const last = path.at(-1);
   if (last?.type !== 'text' || !last.value.endsWith('/')) return path;
-  const value = last.value.replace(/\/+$/, '');
+  // The look-behind keeps a long run of slashes from being tried at each of them.
+  const value = last.value.replace(/(?<!\/)\/+$/, '');
   return [...path.slice(0, -1), ...(value === '' ? [] : [{ type: 'text', value } as const])];
+}
+
+function withoutStartSlash([first, ...rest]: readonly TemplateToken[]): readonly TemplateToken[] {
+  return first?.type === 'text' ? [{ ...first, value: first.value.slice(1) }, ...rest] : [];
 }
 
 function checkVariables(
@@ -192,6 +230,10 @@ function warnDoubts(
 
 function isLoopback(name: string): boolean {
   return name === 'localhost' || name === '[::1]' || /^127(?:\.\d+){3}$/.test(name);
+}
+
+function asItIs(value: string): string {
+  return value;
 }
 
 /** A value from a query, for one segment of a path: what has a meaning there, or is not allowed, is encoded. */

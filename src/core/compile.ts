@@ -13,7 +13,11 @@ export interface RuleSet {
   readonly rules: readonly CompiledRule[];
   /** What is doubtful but no mistake, such as a rule that can never be reached. */
   readonly warnings: readonly RuleIssue[];
-  /** The index that `decide` reads. */
+  /**
+   * The index that `decide` reads.
+   *
+   * @internal
+   */
   readonly index: RuleIndex;
 }
 

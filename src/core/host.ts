@@ -1,5 +1,6 @@
 // RFC 1123 §2.1 labels, with the underscore that names in use have; addresses in brackets (RFC 3986 §3.2.2).
-const NAME = /^(?:[a-z\d_](?:[a-z\d_-]{0,61}[a-z\d_])?)(?:\.[a-z\d_](?:[a-z\d_-]{0,61}[a-z\d_])?)*$/;
+const NAME = /^[a-z\d_]+(?:-+[a-z\d_]+)*(?:\.[a-z\d_]+(?:-+[a-z\d_]+)*)*$/;
+const MAX_LABEL = 63;
 const ADDRESS = /^\[[\da-f:.]+\]$/;
 // What the URL standard reads as an address or as an encoded name: the last label a number, `xn--`, brackets.
 const SPECIAL = /^\[|(?:^|\.)(?:\d+|0x[\da-f]*)$|(?:^|\.)xn--/;
@@ -36,8 +37,12 @@ export function parseAuthority(text: string): Authority | undefined {
   const authority = splitHost(text);
   const { name, port } = authority;
   if (port !== undefined && !(/^[1-9]\d{0,4}$/.test(port) && Number(port) < 65_536)) return undefined;
-  if (name.length > 253 || !(NAME.test(name) || ADDRESS.test(name))) return undefined;
+  if (name.length > 253 || !(isName(name) || ADDRESS.test(name))) return undefined;
   return SPECIAL.test(name) && !isCanonical(name) ? undefined : authority;
+}
+
+function isName(name: string): boolean {
+  return NAME.test(name) && name.split('.').every((label) => label.length <= MAX_LABEL);
 }
 
 /** Whether a URL parser leaves a name as it is. */

@@ -18,6 +18,8 @@ const MAX_LENGTH = 4096;
 export function parseTemplate(text: string): readonly TemplateToken[] {
   if (text.length > MAX_LENGTH) throw new PatternError(`it is longer than ${MAX_LENGTH} characters`);
   if (/\p{Surrogate}/u.test(text)) throw new PatternError('it has half of a character, a lone surrogate');
+  // Most templates are plain text, and parsing is most of the time that compiling takes.
+  if (!/[{}()[\]+?!:*\\]/.test(text)) return text === '' ? [] : [{ type: 'text', value: encodeText(text) }];
   try {
     return parse(nameWildcards(text), { encodePath: encodeText }).tokens.map(toToken);
   } catch (error) {

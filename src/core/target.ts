@@ -78,12 +78,11 @@ function invalid(message: string): TargetProblem {
 /** The values of a match by name. */
 export type Params = Readonly<Record<string, string>>;
 
+/** Writes the value of a variable into an address. */
+export type Encode = (value: string, name: string) => string;
+
 /** Fills a template with values; `encode` gets each value. A group is left out when a value in it is missing. */
-export function expand(
-  tokens: readonly TemplateToken[],
-  params: Params,
-  encode: (value: string, name: string) => string,
-): string {
+export function expand(tokens: readonly TemplateToken[], params: Params, encode: Encode): string {
   let text = '';
   for (const token of tokens) {
     if (token.type === 'text') text += token.value;

@@ -172,7 +172,8 @@ export const npm: Protocol<NpmResource> = {
     if (!('name' in resource) || resource.name === undefined || resource.type === 'write') return undefined;
     const purl = `pkg:npm/${resource.name.replace('@', '%40')}`;
     const version = versionOf(resource);
-    return version === undefined ? purl : `${purl}@${version.replaceAll('+', '%2B')}`;
+    if (version === undefined) return purl;
+    return `${purl}@${version.includes('+') ? version.replaceAll('+', '%2B') : version}`;
   },
 
   rewrite(resource, { headers, body }, { publicUrl }) {
@@ -245,11 +246,10 @@ function fileOf(tarball: string): string | undefined {
 function versionOf(resource: NpmResource): string | undefined {
   if (resource.type === 'version' || resource.type === 'attestations') return resource.version;
   if (resource.type !== 'tarball') return undefined;
-  const prefix = `${baseOf(resource.name)}-`;
+  const base = baseOf(resource.name);
   const { file } = resource;
-  return file.startsWith(prefix) && file.endsWith('.tgz')
-    ? file.slice(prefix.length, -4) || undefined
-    : undefined;
+  if (!file.startsWith(base) || file[base.length] !== '-' || !file.endsWith('.tgz')) return undefined;
+  return file.slice(base.length + 1, -4) || undefined;
 }
 
 function toAnswer({ status, message, headers }: Refusal): Answer {

@@ -284,7 +284,7 @@ function toAnswer({ status, message, headers }: Refusal): Answer {
 
 /** RFC 8288: the next page is here, under the public name; clients refuse one on another host. */
 function rewriteLink(link: string, resource: OciResource): string {
-  return link.replace(/<([^>]*)>/g, (_, target: string) => {
+  return link.replace(/<([^<>]*)>/g, (_, target: string) => {
     const mark = target.indexOf('?');
     const { query: _own, ...page } = resource as OciTags | OciReferrers;
     return `<${oci.format(mark === -1 ? page : { ...page, query: target.slice(mark + 1) })}>`;

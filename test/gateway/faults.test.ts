@@ -5,7 +5,7 @@ import { rule } from '../../src/core/rule.ts';
 import { file } from '../../src/protocols/file.ts';
 import { npm } from '../../src/protocols/npm.ts';
 import { oci } from '../../src/protocols/oci.ts';
-import { ask, exchangeBytes } from './client.ts';
+import { ask, exchangeBytes, send } from './client.ts';
 import { serve, transports } from './serving.ts';
 import { type startRawUpstream as Start, startRawUpstream, startUpstream, unusedOrigin } from './upstream.ts';
 
@@ -117,6 +117,18 @@ describe.each(transports)('an upstream that fails, over %s', (_, createTransport
     expect(text).toMatch(/^(HTTP\/1\.1 200 OK\r\n[\s\S]*\r\n\r\n([\da-f]+\r\n)?short(\r\n)?)?$/i);
     expect(text).not.toContain('\r\n0\r\n');
     await expect.poll(() => upstream.underWay).toBe(0);
+  });
+
+  test('after a body whose end is that of the connection resets it', async () => {
+    const upstream = await startRawUpstream(
+      (socket) => void socket.end(ok('Transfer-Encoding: chunked', '5\r\nshort\r\n')),
+    );
+    const gateway = await front(upstream.origin);
+    const client = send(gateway.port, `GET ${path} HTTP/1.0\r\nHost: a\r\n\r\n`);
+    const errors: unknown[] = [];
+    client.on('error', (error) => errors.push(error)).resume();
+    await new Promise((resolve) => client.once('close', resolve));
+    expect(errors).toMatchObject([{ code: 'ECONNRESET' }]);
   });
 
   test('after a body longer than its length ends where it should', async () => {
