@@ -4,7 +4,7 @@ import type { RuleSet } from '../core/compile.ts';
 import type { Decision } from '../core/decision.ts';
 import type { RequestDescriptor } from '../core/request.ts';
 import type { RuleSource } from '../core/rule-source.ts';
-import { createGateway, type GatewayRequest, type Outcome } from '../gateway/gateway.ts';
+import { createGateway, type Outcome } from '../gateway/gateway.ts';
 import { callHook } from '../gateway/hook.ts';
 import { createNodeTransport } from '../gateway/node-transport.ts';
 import type { GatewayResponse } from '../gateway/response.ts';
@@ -28,30 +28,32 @@ export function createNodeCore(rules: RuleSet | RuleSource, options: AdapterOpti
   return (request, response, next) => {
     const descriptor = readNodeRequest(request, readForwarded, origin);
     const started = onResponse ? performance.now() : 0;
-    const abort = new AbortController();
+    let abort: AbortController | undefined;
     const settle = ({ decision, response: answer }: Outcome) => {
       if (next && !isOurs(decision)) return next();
       if (onResponse) watch(response, descriptor, decision, started, onResponse);
       // The client has gone, or the application could not wait and has answered.
-      if (response.destroyed || response.headersSent) return abort.abort();
+      if (response.destroyed || response.headersSent) return abort?.abort();
       send(response, answer ?? gateway.refuse(descriptor), request.method === 'HEAD');
     };
-    const outcome = gateway.handle(toGatewayRequest(request, descriptor, abort.signal));
+    const outcome = gateway.handle({
+      descriptor,
+      body: hasBody(request) ? request : undefined,
+      // Made only when an upstream is asked; a redirect needs none.
+      get signal() {
+        abort ??= new AbortController();
+        return abort.signal;
+      },
+    });
     if (!(outcome instanceof Promise)) return settle(outcome);
-    if (response.destroyed) abort.abort();
-    else response.once('close', () => abort.abort());
+    if (response.destroyed) abort?.abort();
+    else response.once('close', () => abort?.abort());
     outcome.then(settle).catch(() => response.destroy());
   };
 }
 
-function toGatewayRequest(
-  request: NodeRequest,
-  descriptor: RequestDescriptor,
-  signal: AbortSignal,
-): GatewayRequest {
-  const { headers } = request;
-  const hasBody = headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
-  return { descriptor, signal, ...(hasBody && { body: request }) };
+function hasBody({ headers }: NodeRequest): boolean {
+  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
 }
 
 function send(response: ServerResponse, { status, headers, body }: GatewayResponse, head: boolean): void {

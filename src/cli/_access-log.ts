@@ -44,7 +44,8 @@ function toLine({ request, decision, status, complete, duration }: AccessRecord)
 
 function placeOf(decision: Decision): { location?: string; target?: string } {
   if (decision.type === 'redirect') return { location: decision.location };
-  return decision.type === 'proxy' ? { target: decision.target } : {};
+  // The rule's own part of the query may be a secret from the environment; the client's is in the path.
+  return decision.type === 'proxy' ? { target: decision.target.split('?', 1)[0] ?? '' } : {};
 }
 
 function pathOf({ path, query }: AccessRecord['request']): string {

@@ -106,8 +106,7 @@ async function start(file: string, options: ServeOptions): Promise<void> {
   const adminServer = admin
     ? createAdmin(() => ({ ...state, revision: source.revision, rules: source.current.rules.length }))
     : undefined;
-  if (adminServer && admin) await listen(adminServer, admin);
-  const address = await listen(server, options);
+  const address = await listenAll([adminServer, admin || options], [server, options]);
   warn(source.current);
   print(
     ...describeRules(source.current, address),
@@ -139,6 +138,18 @@ function announce(format: LogFormat, message: string, data: Readonly<Record<stri
         .map(([name, value]) => `${name} ${value}`)
         .join(', ')}`,
     );
+}
+
+/** Listens with every server, or with none, since one of them would keep the program from ending; tells the last's address. */
+async function listenAll(...servers: readonly (readonly [Server | undefined, Address])[]): Promise<string> {
+  let last = '';
+  try {
+    for (const [server, address] of servers) if (server) last = await listen(server, address);
+  } catch (error) {
+    for (const [server] of servers) server?.close();
+    throw error;
+  }
+  return last;
 }
 
 function listen(server: Server, { host, port }: Address): Promise<string> {

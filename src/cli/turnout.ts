@@ -27,6 +27,9 @@ addServe(program);
 addCheck(program);
 addExplain(program);
 
+// Whoever reads the output may leave; that ends neither a download nor the program with a stack trace.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
+
 try {
   await program.parseAsync();
 } catch (error) {

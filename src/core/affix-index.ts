@@ -81,7 +81,9 @@ function findBySuffix<T, R>(
     if (from + prefixLength + length >= to) continue;
     const end = to - length;
     for (const { middle, value } of suffixes.byText.get(input.slice(end, to)) ?? []) {
-      const found = matchElements(middle, 0, input, from + prefixLength, end, values) ? visit(value) : undefined;
+      const found = matchElements(middle, 0, input, from + prefixLength, end, values)
+        ? visit(value)
+        : undefined;
       if (found !== undefined) return found;
       values.length = depth;
     }

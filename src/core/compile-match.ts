@@ -24,12 +24,14 @@ export interface Match {
   readonly rest: string | undefined;
 }
 
+const NONE: ReadonlySet<string> = new Set();
+
 const EVERYTHING: Match = {
   alternatives: [{ tokens: undefined, names: [] }],
   query: [],
-  always: new Set(),
-  sometimes: new Set(),
-  fromQuery: new Set(),
+  always: NONE,
+  sometimes: NONE,
+  fromQuery: NONE,
   rest: undefined,
 };
 
@@ -65,19 +67,24 @@ function findStartProblem(match: string, subjects: 'name' | 'path'): string | un
 function join(path: string, query: readonly QueryCondition[]): Match {
   const sequences = flatten(parseTemplate(path));
   for (const tokens of sequences) compileMatcher(tokens);
+  const alternatives = sequences.map((tokens) => ({ tokens, names: listNames(tokens) }));
   const queryNames = query.flatMap(({ names }) => names);
-  const lists = sequences.map((tokens) => [...listNames(tokens), ...queryNames]);
-  const always = new Set(lists[0]?.filter((name) => lists.every((list) => list.includes(name))));
+  const [first = [], ...others] = alternatives.map(({ names }) => [...names, ...queryNames]);
+  const always = toSet(first.filter((name) => others.every((list) => list.includes(name))));
   const last = sequences.map((tokens) => tokens.at(-1));
   const rest = last[0]?.type === 'wildcard' ? last[0].name : undefined;
   return {
-    alternatives: sequences.map((tokens) => ({ tokens, names: listNames(tokens) })),
+    alternatives,
     query,
     always,
-    sometimes: new Set(lists.flat().filter((name) => !always.has(name))),
-    fromQuery: new Set(queryNames),
+    sometimes: toSet([first, ...others].flat().filter((name) => !always.has(name))),
+    fromQuery: toSet(queryNames),
     rest: last.every((token) => token?.type === 'wildcard' && token.name === rest) ? rest : undefined,
   };
+}
+
+function toSet(names: readonly string[]): ReadonlySet<string> {
+  return names.length === 0 ? NONE : new Set(names);
 }
 
 function checkNames(match: Match, report: Report): Match {

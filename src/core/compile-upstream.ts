@@ -7,14 +7,7 @@ import { listNames } from './path.ts';
 import type { TemplateToken } from './pattern.ts';
 import type { Rule, UpstreamConfig } from './rule.ts';
 import { suggest } from './suggest.ts';
-import {
-  type Encode,
-  expand,
-  listRequired,
-  type Params,
-  parseTarget,
-  type TargetAddress,
-} from './target.ts';
+import { type Encode, expand, listRequired, type Params, parseTarget, type TargetAddress } from './target.ts';
 
 /** Compiles the `to` of a rule: every address checked against its `match`. */
 export function compileUpstreams(
@@ -33,7 +26,7 @@ export function compileUpstreams(
   if (Array.isArray(to) && to.length === 0)
     report('missing_target', ['to'], 'The list of upstreams is empty; write at least one address.');
   const list = (Array.isArray(to) ? to : [to]) as readonly (string | UpstreamConfig)[];
-  return list.flatMap((entry, index) => {
+  const upstreams = list.flatMap((entry, index) => {
     const config = typeof entry === 'string' ? { url: entry } : entry;
     const key = ['to', ...(Array.isArray(to) ? [index] : []), ...(typeof entry === 'string' ? [] : ['url'])];
     const address = parseTarget(config.url);
@@ -47,6 +40,8 @@ export function compileUpstreams(
     warnDoubts(rule, address, hosts, credential, key, warn);
     return [compileUpstream(rule, match, address, config.allow ?? [], credential)];
   });
+  // What `flatMap` makes has room for many more, which the rule set would keep.
+  return [...upstreams];
 }
 
 function compileUpstream(
@@ -144,6 +139,7 @@ function checkVariables(
 ): void {
   const known = [...match.always, ...match.sometimes];
   const used = [...listNames(address.path), ...listNames(address.query)];
+  if (known.length === 0 && used.length === 0) return;
   const required = new Set([...listRequired(address.path), ...listRequired(address.query)]);
   for (const name of new Set(used)) {
     if (!known.includes(name)) {

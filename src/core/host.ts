@@ -42,7 +42,8 @@ export function parseAuthority(text: string): Authority | undefined {
 }
 
 function isName(name: string): boolean {
-  return NAME.test(name) && name.split('.').every((label) => label.length <= MAX_LABEL);
+  if (!NAME.test(name)) return false;
+  return name.length <= MAX_LABEL || name.split('.').every((label) => label.length <= MAX_LABEL);
 }
 
 /** Whether a URL parser leaves a name as it is. */

@@ -13,6 +13,8 @@ export interface Capture {
 export type Elements = readonly (string | Capture)[];
 
 const DELIMITER = '/';
+const SEGMENT: Capture = { choices: [{ stops: [DELIMITER] }] };
+const ANYTHING: Capture = { choices: [{ stops: [] }] };
 
 /**
  * Compiles a pattern without optional groups to elements that match exactly what path-to-regexp 8.4's regular
@@ -117,22 +119,22 @@ function compileParam(
   wildcardFollowing: boolean,
   following: string,
 ): Capture {
-  if (inSegment.wildcard) return stopping(DELIMITER, textBefore);
-  if (wildcardFollowing) return stopping(DELIMITER, following);
-  if (!inSegment.param) return stopping(DELIMITER);
-  return { choices: [...stopping(DELIMITER, textBefore).choices, { exactly: textBefore }] };
+  if (inSegment.wildcard) return segmentUpTo(textBefore);
+  if (wildcardFollowing) return segmentUpTo(following);
+  if (!inSegment.param) return SEGMENT;
+  return { choices: [{ stops: [DELIMITER, textBefore] }, { exactly: textBefore }] };
 }
 
 function compileWildcard(wildcardInSegment: boolean, textBefore: string, textSinceWildcard: string): Capture {
-  if (wildcardInSegment) return stopping(textBefore);
-  if (textSinceWildcard === '') return stopping();
+  if (wildcardInSegment) return { choices: [{ stops: [textBefore] }] };
+  if (textSinceWildcard === '') return ANYTHING;
   // Up to the first slash is no further than up to the first such text.
-  if (textSinceWildcard.startsWith(DELIMITER)) return stopping(textSinceWildcard);
+  if (textSinceWildcard.startsWith(DELIMITER)) return { choices: [{ stops: [textSinceWildcard] }] };
   return { choices: [{ stops: [textSinceWildcard] }, { stops: [DELIMITER] }] };
 }
 
-function stopping(...stops: readonly string[]): Capture {
-  return { choices: [{ stops: stops.filter((stop) => stop !== '') }] };
+function segmentUpTo(text: string): Capture {
+  return text === '' ? SEGMENT : { choices: [{ stops: [DELIMITER, text] }] };
 }
 
 /** Whether a wildcard follows in the same segment. */

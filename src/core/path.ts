@@ -8,6 +8,10 @@ const MAX_ALTERNATIVES = 256;
 /** The longest template, in characters; every step here recurses. */
 const MAX_LENGTH = 4096;
 
+// Visible ASCII that means itself: most templates are no more than that, and need no parsing.
+const PLAIN = /^["-',-9;->@-Z^-z|~]*$/;
+const SURROGATE = /\p{Surrogate}/u;
+
 /**
  * Parses path-to-regexp 8 syntax: `:name`, `*rest`, `{optional}`; a `*` without a name is the variable `0`, `1`, ….
  *
@@ -17,9 +21,8 @@ const MAX_LENGTH = 4096;
  */
 export function parseTemplate(text: string): readonly TemplateToken[] {
   if (text.length > MAX_LENGTH) throw new PatternError(`it is longer than ${MAX_LENGTH} characters`);
-  if (/\p{Surrogate}/u.test(text)) throw new PatternError('it has half of a character, a lone surrogate');
-  // Most templates are plain text, and parsing is most of the time that compiling takes.
-  if (!/[{}()[\]+?!:*\\]/.test(text)) return text === '' ? [] : [{ type: 'text', value: encodeText(text) }];
+  if (PLAIN.test(text)) return text === '' ? [] : [{ type: 'text', value: text }];
+  if (SURROGATE.test(text)) throw new PatternError('it has half of a character, a lone surrogate');
   try {
     return parse(nameWildcards(text), { encodePath: encodeText }).tokens.map(toToken);
   } catch (error) {
@@ -34,6 +37,7 @@ export function parseTemplate(text: string): readonly TemplateToken[] {
  * @throws PatternError There would be more than 256 of them.
  */
 export function flatten(tokens: readonly TemplateToken[]): readonly (readonly PatternToken[])[] {
+  if (tokens.every(isPatternToken)) return [joinText(tokens)];
   let sequences: (readonly PatternToken[])[] = [[]];
   for (const token of tokens) {
     const parts = token.type === 'group' ? [...flatten(token.tokens), []] : [[token]];
@@ -46,10 +50,17 @@ export function flatten(tokens: readonly TemplateToken[]): readonly (readonly Pa
 
 /** Lists the names of the variables in tokens, in their order. */
 export function listNames(tokens: readonly TemplateToken[]): readonly string[] {
-  return tokens.flatMap((token) => {
-    if (token.type === 'text') return [];
-    return token.type === 'group' ? listNames(token.tokens) : [token.name];
-  });
+  const names: string[] = [];
+  for (const token of tokens) {
+    if (token.type === 'group') names.push(...listNames(token.tokens));
+    else if (token.type !== 'text') names.push(token.name);
+  }
+  // A copy has no room for more, which rule sets would keep.
+  return [...names];
+}
+
+function isPatternToken(token: TemplateToken): token is PatternToken {
+  return token.type !== 'group';
 }
 
 /** Neighbouring texts as one. */

@@ -83,7 +83,9 @@ export function createRuleIndex(): RuleIndex {
   return {
     add(host, at, pattern, leaf) {
       const group = groupOf(mountOf(hostOf(host), at), leaf.rule);
-      return addLeaf(pattern ? group.trie.leavesOf(pattern) : group.everything, leaf);
+      const fresh = [leaf];
+      const leaves = pattern ? group.trie.leavesOf(pattern, fresh) : group.everything;
+      return leaves !== fresh && addLeaf(leaves, leaf);
     },
 
     find(host, path, visit) {

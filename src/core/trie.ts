@@ -32,8 +32,11 @@ interface Segment {
  * segment.
  */
 export interface Trie<T> {
-  /** The leaves of one pattern, in the order in which they were added; the caller adds to them. */
-  leavesOf(tokens: readonly PatternToken[]): T[];
+  /**
+   * The leaves of one pattern, in the order in which they were added; the caller adds to them. Those of a new pattern
+   * are `fresh`.
+   */
+  leavesOf(tokens: readonly PatternToken[], fresh?: T[]): T[];
   /** Visits the leaves of the patterns that match, the most specific first, until `visit` returns something. */
   find<R>(subject: string, visit: (leaf: T, values: readonly string[]) => R | undefined): R | undefined;
 }
@@ -43,12 +46,12 @@ export function createTrie<T>(): Trie<T> {
   const literals = new Map<string, T[]>();
   const root: Node<T> = {};
   return {
-    leavesOf(tokens) {
+    leavesOf(tokens, fresh = []) {
       const text = toText(tokens);
-      if (text === undefined) return insert(root, splitSegments(tokens), 0);
-      const leaves = literals.get(text) ?? [];
-      literals.set(text, leaves);
-      return leaves;
+      if (text === undefined) return insert(root, splitSegments(tokens), 0, fresh);
+      const leaves = literals.get(text);
+      if (!leaves) literals.set(text, fresh);
+      return leaves ?? fresh;
     },
     // Nothing is more specific than a pattern without variables.
     find: (subject, visit) => visitAll(literals.get(subject), [], visit) ?? walk(root, subject, 0, [], visit),
@@ -62,14 +65,14 @@ function toText(tokens: readonly PatternToken[]): string | undefined {
   return first.type === 'text' && tokens.length === 1 ? first.value : undefined;
 }
 
-function insert<T>(node: Node<T>, segments: readonly Segment[], index: number): T[] {
+function insert<T>(node: Node<T>, segments: readonly Segment[], index: number, fresh: T[]): T[] {
   const segment = segments[index];
   if (!segment) {
-    node.leaves ??= [];
+    node.leaves ??= fresh;
     return node.leaves;
   }
-  if (segment.wildcard) return insertTail(node, segments.slice(index));
-  return insert(childOf(node, segment.elements), segments, index + 1);
+  if (segment.wildcard) return insertTail(node, segments.slice(index), fresh);
+  return insert(childOf(node, segment.elements), segments, index + 1, fresh);
 }
 
 function childOf<T>(node: Node<T>, elements: Elements): Node<T> {
@@ -90,7 +93,7 @@ function childOf<T>(node: Node<T>, elements: Elements): Node<T> {
   return child;
 }
 
-function insertTail<T>(node: Node<T>, segments: readonly Segment[]): T[] {
+function insertTail<T>(node: Node<T>, segments: readonly Segment[], fresh: T[]): T[] {
   const elements = joinSegments(segments);
   const key = JSON.stringify(elements);
   node.tails ??= [];
@@ -105,7 +108,7 @@ function insertTail<T>(node: Node<T>, segments: readonly Segment[]): T[] {
     key,
     ending,
     rank: [typeof first === 'string' ? first.length : 0, text],
-    leaves: [],
+    leaves: fresh,
   };
   node.tails.push(tail);
   node.tails.sort((a, b) => b.rank[0] - a.rank[0] || b.rank[1] - a.rank[1] || (a.key < b.key ? -1 : 1));

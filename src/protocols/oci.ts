@@ -207,7 +207,9 @@ function parseContent(path: string, query: string | undefined): OciResource | un
     case 'blobs':
       return DIGEST.test(reference) ? asking({ type: 'blob', name, digest: reference }, query) : undefined;
     case 'referrers':
-      return DIGEST.test(reference) ? asking({ type: 'referrers', name, digest: reference }, query) : undefined;
+      return DIGEST.test(reference)
+        ? asking({ type: 'referrers', name, digest: reference }, query)
+        : undefined;
     case 'tags':
       return reference === 'list' ? asking({ type: 'tags', name }, query) : undefined;
     default:

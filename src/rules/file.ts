@@ -18,7 +18,7 @@ export interface LoadOptions {
   readonly env?: Environment | undefined;
   /** The protocols that rules may name. Default every protocol of this package. */
   readonly protocols?: readonly Protocol[] | undefined;
-  /** Is told the new rules after a change, and their revision. */
+  /** Is told the new rules after a change, and their revision; those in force too, when a mistake was taken back. */
   readonly onReload?: ((ruleSet: RuleSet, revision: string) => void) | undefined;
   /** Is told why a change does not take effect, while the rules before it stay in force, and what `onReload` throws. */
   readonly onError?: ((error: Error) => void) | undefined;
@@ -72,12 +72,16 @@ function createReload(
   inForce: { loaded: Loaded },
   load: (text: string) => Loaded,
   onReload: LoadOptions['onReload'],
-): (text: string) => boolean {
+): (text: string, mended: boolean) => boolean {
   const isWhole = createPatience();
-  return (text) => {
-    if (text === inForce.loaded.text) return true;
+  return (text, mended) => {
+    const { loaded } = inForce;
+    if (text === loaded.text) {
+      if (mended) onReload?.(loaded.ruleSet, loaded.revision);
+      return true;
+    }
     const next = load(text);
-    if (!isWhole(text, inForce.loaded.text)) return false;
+    if (!isWhole(text, loaded.text)) return false;
     inForce.loaded = next;
     onReload?.(next.ruleSet, next.revision);
     return true;
@@ -87,14 +91,14 @@ function createReload(
 /** Makes what hands the states of a file on, and tells each problem once for as long as it lasts. */
 function createObserver(
   path: string,
-  reload: (text: string) => boolean,
+  reload: (text: string, mended: boolean) => boolean,
   onError: LoadOptions['onError'],
 ): (state: FileState) => boolean {
   let told: string | undefined;
   return (state) => {
     try {
       if ('error' in state) throw state.error;
-      const done = reload(decodeText(state.bytes, path));
+      const done = reload(decodeText(state.bytes, path), told !== undefined);
       told = undefined;
       return done;
     } catch (error) {

@@ -10,7 +10,7 @@ import { file } from '../../src/protocols/file.ts';
 import { npm } from '../../src/protocols/npm.ts';
 import { ask, send } from '../gateway/client.ts';
 import { listen } from '../gateway/serving.ts';
-import { startRawUpstream, startUpstream } from '../gateway/upstream.ts';
+import { eventually, startRawUpstream, startUpstream } from '../gateway/upstream.ts';
 
 const downloads = compileRules([rule(file, { match: '/dl/*path', to: 'https://cdn.example/*path' })]);
 
@@ -135,11 +135,11 @@ describe.each([
     app.use(toExpressMiddleware(rules, { onResponse: ({ complete }) => void records.push(complete) }));
     const { port } = await listen(app);
     const client = send(port, 'GET /a HTTP/1.1\r\nHost: a\r\n\r\n');
-    await expect.poll(() => arrived).toBe(true);
+    await eventually(() => arrived).toBe(true);
     client.destroy();
-    await expect.poll(() => ran).toBe(true);
-    await expect.poll(() => records).toEqual([false]);
-    await expect.poll(() => upstream.underWay).toBe(0);
+    await eventually(() => ran).toBe(true);
+    await eventually(() => records).toEqual([false]);
+    await eventually(() => upstream.underWay).toBe(0);
   });
 
   test('a body that a parser has taken is not waited for', async () => {

@@ -5,7 +5,7 @@ import { compileRules } from '../../src/core/compile.ts';
 import { rule } from '../../src/core/rule.ts';
 import { file } from '../../src/protocols/file.ts';
 import { npm } from '../../src/protocols/npm.ts';
-import { type Handler, startRawUpstream, startUpstream } from '../gateway/upstream.ts';
+import { eventually, type Handler, startRawUpstream, startUpstream } from '../gateway/upstream.ts';
 
 const downloads = compileRules([rule(file, { match: '/dl/*path', to: 'https://cdn.example/*path' })]);
 
@@ -86,16 +86,16 @@ describe('a client that leaves', () => {
     await reader?.read();
     expect(records).toEqual([]);
     await Promise.race([reader?.cancel(), new Promise((resolve) => setTimeout(resolve, 500))]);
-    await expect.poll(() => upstream.underWay, { timeout: 1000 }).toBe(0);
-    await expect.poll(() => records).toMatchObject([{ status: 200, complete: false }]);
+    await eventually(() => upstream.underWay, 1000).toBe(0);
+    await eventually(() => records).toMatchObject([{ status: 200, complete: false }]);
   });
 
   test('without reading anything ends the upstream too', async () => {
     const upstream = await startUpstream(stalling);
     const { handle, records } = front(upstream.origin);
     await (await handle()).body?.cancel();
-    await expect.poll(() => upstream.underWay, { timeout: 1000 }).toBe(0);
-    await expect.poll(() => records).toMatchObject([{ complete: false }]);
+    await eventually(() => upstream.underWay, 1000).toBe(0);
+    await eventually(() => records).toMatchObject([{ complete: false }]);
   });
 
   test('by the signal of its request ends the upstream too', async () => {
@@ -105,8 +105,8 @@ describe('a client that leaves', () => {
     const response = await handle({ signal: abort.signal });
     abort.abort();
     await expect(response.text()).rejects.toThrow();
-    await expect.poll(() => upstream.underWay, { timeout: 1000 }).toBe(0);
-    await expect.poll(() => records).toMatchObject([{ complete: false }]);
+    await eventually(() => upstream.underWay, 1000).toBe(0);
+    await eventually(() => records).toMatchObject([{ complete: false }]);
   });
 
   test('before there is an answer ends the upstream, and is told of', async () => {
@@ -114,11 +114,11 @@ describe('a client that leaves', () => {
     const { handle, records } = front(upstream.origin);
     const abort = new AbortController();
     const response = handle({ signal: abort.signal });
-    await expect.poll(() => upstream.requests.length).toBe(1);
+    await eventually(() => upstream.requests.length).toBe(1);
     abort.abort();
     await expect(response.then(({ status }) => status)).resolves.toBe(499);
-    await expect.poll(() => upstream.underWay, { timeout: 1000 }).toBe(0);
-    await expect.poll(() => records).toMatchObject([{ status: 0, complete: false }]);
+    await eventually(() => upstream.underWay, 1000).toBe(0);
+    await eventually(() => records).toMatchObject([{ status: 0, complete: false }]);
   });
 
   test('from a rewritten document ends the upstream too', async () => {
@@ -132,7 +132,7 @@ describe('a client that leaves', () => {
     await new Promise((resolve) => setTimeout(resolve, 50));
     await Promise.race([reader?.cancel(), new Promise((resolve) => setTimeout(resolve, 300))]);
     await read;
-    await expect.poll(() => upstream.underWay, { timeout: 1000 }).toBe(0);
+    await eventually(() => upstream.underWay, 1000).toBe(0);
   });
 });
 
@@ -158,7 +158,7 @@ describe('a record', () => {
     );
     const { handle, records } = front(upstream.origin);
     await expect((await handle()).text()).rejects.toThrow();
-    await expect.poll(() => records).toMatchObject([{ status: 200, complete: false }]);
+    await eventually(() => records).toMatchObject([{ status: 200, complete: false }]);
   });
 
   test('of an answer made here comes at once', async () => {

@@ -9,7 +9,7 @@ import { rule } from '../../src/core/rule.ts';
 import { npm } from '../../src/protocols/npm.ts';
 import { ask } from '../gateway/client.ts';
 import { listen } from '../gateway/serving.ts';
-import { startUpstream } from '../gateway/upstream.ts';
+import { eventually, startUpstream } from '../gateway/upstream.ts';
 
 const said = {
   'x-forwarded-proto': 'https',
@@ -169,5 +169,5 @@ test.each([
   });
   const { origin } = await listen(handler);
   await ask(origin, '/a', { headers: said });
-  await expect.poll(() => seen).toEqual([expected]);
+  await eventually(() => seen).toEqual([expected]);
 });

@@ -77,7 +77,7 @@ export const hosts: readonly Host[] = [
 ];
 
 /** A handler of the Fetch standard on a server of Node, as servers of that kind do it. */
-export function bridge(handle: (request: Request) => Promise<Response>): RequestListener {
+function bridge(handle: (request: Request) => Promise<Response>): RequestListener {
   return async (incoming, outgoing) => {
     const abort = new AbortController();
     outgoing.once('close', () => abort.abort());

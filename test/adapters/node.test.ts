@@ -9,7 +9,7 @@ import { file } from '../../src/protocols/file.ts';
 import { oci } from '../../src/protocols/oci.ts';
 import { ask, exchangeBytes, open, send } from '../gateway/client.ts';
 import { listen } from '../gateway/serving.ts';
-import { startRawUpstream, startUpstream } from '../gateway/upstream.ts';
+import { eventually, startRawUpstream, startUpstream } from '../gateway/upstream.ts';
 
 const downloads = compileRules([
   rule(file, { host: '127.0.0.1', match: '/dl/*path', to: 'https://cdn.example/*path' }),
@@ -98,14 +98,14 @@ describe('a record', () => {
     const client = send(port, 'GET /a HTTP/1.1\r\nHost: a\r\n\r\n');
     await once(client, 'data');
     client.destroy();
-    await expect.poll(() => records).toMatchObject([{ status: 200, complete: false }]);
+    await eventually(() => records).toMatchObject([{ status: 200, complete: false }]);
   });
 
   test('says that a client left before its file came', async () => {
     const upstream = await startRawUpstream(() => {});
     const { port, records } = await serveUpstream(upstream.origin);
     const client = send(port, 'GET /a HTTP/1.1\r\nHost: a\r\n\r\n');
-    await expect.poll(() => upstream.requests.length).toBe(1);
+    await eventually(() => upstream.requests.length).toBe(1);
     client.destroy();
     await expect
       .poll(() => records)
@@ -118,7 +118,7 @@ describe('a record', () => {
     );
     const { port, records } = await serveUpstream(upstream.origin);
     await exchangeBytes(port, 'GET /a HTTP/1.1\r\nHost: a\r\n\r\n');
-    await expect.poll(() => records).toMatchObject([{ complete: false }]);
+    await eventually(() => records).toMatchObject([{ complete: false }]);
   });
 
   test('tells of a refusal after an upstream failed', async () => {
@@ -247,5 +247,5 @@ test('over TLS the scheme is https', async () => {
     handle(request, response);
   });
   await ask(origin, '/dl/a');
-  await expect.poll(() => schemes).toEqual(['https']);
+  await eventually(() => schemes).toEqual(['https']);
 });

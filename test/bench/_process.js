@@ -9,9 +9,15 @@ export async function startProcess(script, task, execArgv = []) {
     pid: child.pid,
     /** Sends a message and waits for what comes back. */
     async ask(message) {
+      const settled = new AbortController();
+      const options = { signal: settled.signal };
       child.send(message);
-      const [answer] = await Promise.race([once(child, 'message'), once(child, 'exit').then(failed)]);
-      return answer;
+      try {
+        const [answer] = await Promise.race([once(child, 'message', options), once(child, 'exit', options).then(failed)]);
+        return answer;
+      } finally {
+        settled.abort();
+      }
     },
     stop() {
       if (child.connected) child.disconnect();

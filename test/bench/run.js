@@ -1,7 +1,9 @@
 import { cpus } from 'node:os';
 import { benchDecide } from './decide.js';
+import { benchHttp } from './http.js';
+import { benchProxy } from './proxy.js';
 
-const benches = { decide: benchDecide };
+const benches = { decide: benchDecide, http: benchHttp, proxy: benchProxy };
 
 const words = process.argv.slice(2);
 const quick = words.includes('--quick');

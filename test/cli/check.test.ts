@@ -104,7 +104,11 @@ test.each([
   ['another document', 'services: {}\n', 'unknown_key'],
   ['nothing', '', undefined],
   ['a variable that is not set', 'rules:\n  - protocol: oci\n    to: ${NOT_SET}\n', 'missing_variable'],
-  ['a bomb of aliases', `a: &a [x,x]\n${[...'bcdefghijklmnop'].map((name, index) => `${name}: &${name} [*${'abcdefghijklmnop'[index]},*${'abcdefghijklmnop'[index]}]`).join('\n')}\nrules: *p\n`, undefined],
+  [
+    'a bomb of aliases',
+    `a: &a [x,x]\n${[...'bcdefghijklmnop'].map((name, index) => `${name}: &${name} [*${'abcdefghijklmnop'[index]},*${'abcdefghijklmnop'[index]}]`).join('\n')}\nrules: *p\n`,
+    undefined,
+  ],
 ])('a file with %s is a mistake with a place', async (_, rules, issue) => {
   const cwd = await makeFolder({ 'turnout.yaml': rules });
   const { code, stderr } = await run(['check'], { cwd });
@@ -114,7 +118,9 @@ test.each([
 });
 
 test('a mistake does not show what the environment has', async () => {
-  const cwd = await makeFolder({ 'turnout.yaml': 'rules:\n  - protocol: oci\n    to: ${SECRET_URL}\n    auth: { token: "${SECRET}" }\n' });
+  const cwd = await makeFolder({
+    'turnout.yaml': 'rules:\n  - protocol: oci\n    to: ${SECRET_URL}\n    auth: { token: "${SECRET}" }\n',
+  });
   const env = { SECRET_URL: 'https://user:hunter2hunter2@ghcr.io', SECRET: 'two words-of-a-secret' };
   for (const args of [['check'], ['check', '--json'], ['serve', '--port', '0', '--admin', 'off']]) {
     const { code, stdout, stderr } = await run(args, { cwd, env });

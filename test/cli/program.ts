@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -37,7 +38,7 @@ export interface Serving extends Running {
   readonly access: readonly Readonly<Record<string, unknown>>[];
 }
 
-const bundle = join('node_modules', '.cache', 'turnout', `cli-${process.pid}.mjs`);
+const bundle = join('node_modules', '.cache', 'turnout', `cli-${randomUUID()}.mjs`);
 
 /** Bundles the program from its source before the tests of a file, and forgets it after them. */
 export function bundleProgram(): void {
@@ -49,7 +50,9 @@ export function bundleProgram(): void {
       platform: 'node',
       format: 'esm',
       // What is bundled starts in a third of the time; CommonJS modules in it ask for Node's own with `require`.
-      banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
+      banner: {
+        js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);",
+      },
       logLevel: 'error',
     });
   });
@@ -65,7 +68,10 @@ export async function makeFolder(files: Readonly<Record<string, string>>): Promi
 }
 
 /** Starts the program. */
-export function start(args: readonly string[], options: { cwd?: string; env?: NodeJS.ProcessEnv } = {}): Running {
+export function start(
+  args: readonly string[],
+  options: { cwd?: string; env?: NodeJS.ProcessEnv } = {},
+): Running {
   const { cwd = '.', env } = options;
   const child = spawn(process.execPath, [join(process.cwd(), bundle), ...args], {
     cwd,
@@ -104,7 +110,10 @@ export function start(args: readonly string[], options: { cwd?: string; env?: No
 }
 
 /** Runs the program to its end. */
-export function run(args: readonly string[], options?: { cwd?: string; env?: NodeJS.ProcessEnv }): Promise<Ended> {
+export function run(
+  args: readonly string[],
+  options?: { cwd?: string; env?: NodeJS.ProcessEnv },
+): Promise<Ended> {
   return start(args, options).ended;
 }
 
@@ -115,8 +124,17 @@ export async function serve(
 ): Promise<Serving> {
   const cwd = await makeFolder({ 'turnout.yaml': rules });
   const running = start(['serve', '--port', '0', '--admin', '0', ...args], { cwd, ...(env && { env }) });
-  const [, origin = '', admin = ''] = await running.printed(/turnout ready at (\S+?)(?:, admin at (\S+?))?, \d+ rule.*\n/);
-  return Object.assign(Object.create(running), {
+  const [, origin = '', admin = ''] = await running.printed(
+    /turnout ready at (\S+?)(?:, admin at (\S+?))?, \d+ rule.*\n/,
+  );
+  return {
+    ...running,
+    get stdout() {
+      return running.stdout;
+    },
+    get stderr() {
+      return running.stderr;
+    },
     origin,
     admin,
     port: Number(new URL(origin).port),
@@ -125,5 +143,21 @@ export async function serve(
       const lines = running.stdout.split('\n').slice(0, -1);
       return lines.filter((line) => line.startsWith('{')).map((line) => JSON.parse(line));
     },
-  });
+  };
 }
+
+/** A rule file that redirects what is below `/dl/`. */
+export const rulesTo = (to: string): string => `rules:
+  - name: files
+    protocol: file
+    match: /dl/*path
+    to: ${to}/*path
+`;
+
+/** A rule file that fetches everything. */
+export const proxied = (to: string): string => `rules:
+  - name: files
+    protocol: file
+    mode: proxy
+    to: ${to}
+`;

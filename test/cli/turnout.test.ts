@@ -25,7 +25,12 @@ test.each([
   ['an option that there is not', ['check', '--strct'], /unknown option '--strct'/, '--strict'],
   ['a port that is none', ['serve', '--port', '65536'], /A port is a number from 0 to 65535\./, '--help'],
   ['a port that is a word', ['serve', '--port', 'http'], /A port is a number from 0 to 65535\./, '--help'],
-  ['an admin address that is none', ['serve', '--admin', 'localhost'], /Write host:port, a port, or off\./, '--help'],
+  [
+    'an admin address that is none',
+    ['serve', '--admin', 'localhost'],
+    /Write host:port, a port, or off\./,
+    '--help',
+  ],
   ['an admin port that is none', ['serve', '--admin', '127.0.0.1:99999'], /A port is a number/, '--help'],
   ['a form of log that is none', ['serve', '--log', 'xml'], /json, text, off/, '--help'],
   ['a time that is none', ['serve', '--grace', '-1'], /number of seconds/, '--help'],

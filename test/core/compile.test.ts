@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { stringify, TokenData } from 'path-to-regexp';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 
 import { compileRules } from '../../src/core/compile.ts';
 import { decide } from '../../src/core/decide.ts';
@@ -13,6 +13,9 @@ import { npm } from '../../src/protocols/npm.ts';
 import { oci } from '../../src/protocols/oci.ts';
 import { fill, filling, isCompilable, pathPattern } from './arbitraries.ts';
 import { hostilePath, hostileText } from './hostile.ts';
+
+// Thousands of runs, on a machine that may be busy.
+vi.setConfig({ testTimeout: 30_000 });
 
 const to = 'https://cdn.example/x';
 const token = { token: 'secret' };

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { stringify, TokenData } from 'path-to-regexp';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 
 import { compileRules } from '../../src/core/compile.ts';
 import { decide, refuseUnmatched, route } from '../../src/core/decide.ts';
@@ -13,6 +13,9 @@ import { npm } from '../../src/protocols/npm.ts';
 import { oci } from '../../src/protocols/oci.ts';
 import { fill, filling, isCompilable, pathPattern } from './arbitraries.ts';
 import { hostilePath, hostileQuery, hostileText } from './hostile.ts';
+
+// Thousands of runs, on a machine that may be busy.
+vi.setConfig({ testTimeout: 30_000 });
 
 const origins = [
   'https://cdn.example',

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 
 import { compileRules } from '../../src/core/compile.ts';
 import { decide, refuseUnmatched, route } from '../../src/core/decide.ts';
-import type { Decision } from '../../src/core/decision.ts';
+import type { Decision, RedirectDecision } from '../../src/core/decision.ts';
 import type { RequestDescriptor } from '../../src/core/request.ts';
 import { type Rule, type RuleConfig, rule } from '../../src/core/rule.ts';
 import { type FileResource, file } from '../../src/protocols/file.ts';
@@ -231,6 +231,9 @@ const leads: Readonly<Record<string, readonly Lead[]>> = {
   'a constant stays': [
     ['/install', 'https://cdn.example/install.sh', '/install', 'https://cdn.example/install.sh'],
     ['/:any', 'https://cdn.example/x', '/y', 'https://cdn.example/x'],
+    // A wildcard that may be missing is no rest.
+    ['/a{/*rest}', 'https://cdn.example/x', '/a/b', 'https://cdn.example/x'],
+    ['/a{/*rest}', 'https://cdn.example/x', '/a', 'https://cdn.example/x'],
   ],
   'the slash at the end of one address stays': [
     ['/docs/:p/', 'https://cdn.example/:p/', '/docs/x/', 'https://cdn.example/x/'],
@@ -353,17 +356,37 @@ describe('what is done', () => {
     ['HEAD is as GET', { to: 'cdn.example' }, { method: 'HEAD' }, '302 https://cdn.example/x'],
     ['a write is refused', { to: 'cdn.example' }, { method: 'PUT' }, '405'],
     ['a status of the rule', { to: 'cdn.example', status: 308 }, {}, '308 https://cdn.example/x'],
-    ['a status with redirect', { to: 'a.b', status: 301, mode: 'redirect' }, {}, '301 https://a.b/x'],
-    ['a status is none of a proxy', { to: 'a.b', status: 301, mode: 'proxy' }, {}, 'stream https://a.b/x'],
+    [
+      'a status with redirect',
+      { to: 'b.example', status: 301, mode: 'redirect' },
+      {},
+      '301 https://b.example/x',
+    ],
+    [
+      'a status is none of a proxy',
+      { to: 'b.example', status: 301, mode: 'proxy' },
+      {},
+      'stream https://b.example/x',
+    ],
     ['a credential is not redirected', { to: 'cdn.example', auth }, {}, 'relay https://cdn.example/x'],
     ["nor is an upstream's", { to: { url: 'cdn.example', auth } }, {}, 'relay https://cdn.example/x'],
-    ['a credential with proxy', { to: 'a.b', auth, mode: 'proxy' }, {}, 'stream https://a.b/x'],
-    ['a credential with redirect', { to: 'a.b', auth, mode: 'redirect' }, {}, '302 https://a.b/x'],
-    ['from https not to http', { to: 'http://a.b' }, {}, 'stream http://a.b/x'],
-    ['nor with redirect', { to: 'http://a.b', mode: 'redirect' }, {}, 'stream http://a.b/x'],
-    ['from http to http', { to: 'http://a.b' }, { scheme: 'http' }, '302 http://a.b/x'],
-    ['from http to https', { to: 'https://a.b' }, { scheme: 'http' }, '302 https://a.b/x'],
-    ['to http where the rule says so', { to: 'http://a.b', downgrade: true }, {}, '302 http://a.b/x'],
+    ['a credential with proxy', { to: 'b.example', auth, mode: 'proxy' }, {}, 'stream https://b.example/x'],
+    [
+      'a credential with redirect',
+      { to: 'b.example', auth, mode: 'redirect' },
+      {},
+      '302 https://b.example/x',
+    ],
+    ['from https not to http', { to: 'http://b.example' }, {}, 'stream http://b.example/x'],
+    ['nor with redirect', { to: 'http://b.example', mode: 'redirect' }, {}, 'stream http://b.example/x'],
+    ['from http to http', { to: 'http://b.example' }, { scheme: 'http' }, '302 http://b.example/x'],
+    ['from http to https', { to: 'https://b.example' }, { scheme: 'http' }, '302 https://b.example/x'],
+    [
+      'to http where the rule says so',
+      { to: 'http://b.example', downgrade: true },
+      {},
+      '302 http://b.example/x',
+    ],
     ['no target', {}, {}, '200'],
     ['no target with proxy', { mode: 'proxy' }, {}, '200'],
     ['a bad path', { to: 'cdn.example' }, { path: '/../x' }, '400'],
@@ -465,8 +488,10 @@ describe('where a decision comes from', () => {
     ],
     ['https://npm.acme.example/left', { type: 'pass' }],
     ['https://other.test/', { type: 'pass' }],
-  ])('%s', (url, decision) => {
-    expect(decide(ruleSet, request(url))).toEqual(decision);
+  ])('%s', (url, expected) => {
+    const decision = decide(ruleSet, request(url)) as RedirectDecision;
+    expect(decision).toEqual(expected);
+    expect(decision.params).toStrictEqual((expected as RedirectDecision).params);
   });
 
   test('an answer for the whole mount, or for a name that no rule has, names the protocol but no rule', () => {
@@ -498,15 +523,21 @@ describe('where a decision comes from', () => {
     });
   });
 
-  test('the place is the name that the upstream knows', () => {
-    const url = 'https://get.acme.example/v2/acme/app/manifests/1';
-    expect(route(ruleSet, request(url))).toMatchObject({
-      place: 'acme-inc/app',
-      protocol: { name: 'oci' },
-      rule: { name: 'images' },
-      upstream: { host: 'quay.io' },
-    });
-  });
+  test.each([
+    ['https://get.acme.example/v2/acme/app/manifests/1', 'acme-inc/app', 'oci', 'images', 'quay.io'],
+    ['https://get.acme.example/v2/', '', 'oci', 'images', 'quay.io'],
+    ['https://npm.acme.example/@acme%2fcli', '', 'npm', 'rules[1]', 'npm.example'],
+  ])(
+    'the place of %s is the name that the upstream knows, if it knows another: %j',
+    (url, place, protocol, name, host) => {
+      expect(route(ruleSet, request(url))).toMatchObject({
+        place,
+        protocol: { name: protocol },
+        rule: { name },
+        upstream: { host },
+      });
+    },
+  );
 });
 
 describe('upstreams in the order of fallback', () => {

@@ -1,7 +1,10 @@
 import fc, { type GeneratorValue } from 'fast-check';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 
 import { type JsonPath, rewriteJsonStrings } from '../../src/core/json-rewrite.ts';
+
+// Thousands of runs, on a machine that may be busy.
+vi.setConfig({ testTimeout: 30_000 });
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 const bracket = (keys: readonly string[], value: string): string => `<${keys.join('/')}|${value}>`;

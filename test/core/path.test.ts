@@ -1,9 +1,12 @@
 import fc from 'fast-check';
 import { compile as compileTheirs, pathToRegexp, TokenData } from 'path-to-regexp';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 
 import { definePath, flatten, listNames, parseTemplate } from '../../src/core/path.ts';
 import { PatternError, type TemplateToken } from '../../src/core/pattern.ts';
+
+// Thousands of runs, on a machine that may be busy.
+vi.setConfig({ testTimeout: 30_000 });
 
 const text = (value: string): TemplateToken => ({ type: 'text', value });
 const param = (name: string): TemplateToken => ({ type: 'param', name });

@@ -1,8 +1,11 @@
 import fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 
 import { findRequestProblem, hasDotSegment, MAX_TARGET_LENGTH } from '../../src/core/request.ts';
 import { hostilePath, hostileQuery } from './hostile.ts';
+
+// Thousands of runs, on a machine that may be busy.
+vi.setConfig({ testTimeout: 30_000 });
 
 const origin = 'https://cdn.example';
 

@@ -11,6 +11,8 @@ test.each<[word: string, candidates: readonly string[], nearest: string | undefi
   ['host', ['hots', 'at'], 'hots'],
   ['platfrm_name', ['platform_name'], 'platform_name'],
   ['a', ['b'], 'b'],
+  ['abc', ['axy'], 'axy'],
+  ['abc', ['xyz'], undefined],
   ['xyz', ['version', 'platform'], undefined],
   ['version', [], undefined],
   ['to', ['protocol'], undefined],

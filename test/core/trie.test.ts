@@ -1,11 +1,14 @@
 import fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 
 import { compileMatcher, matchElements } from '../../src/core/matcher.ts';
 import { flatten, parseTemplate } from '../../src/core/path.ts';
 import type { PatternToken } from '../../src/core/pattern.ts';
 import { createTrie, type Trie } from '../../src/core/trie.ts';
 import { fill, filling, isCompilable, pathPattern, pattern } from './arbitraries.ts';
+
+// Thousands of runs, on a machine that may be busy.
+vi.setConfig({ testTimeout: 30_000 });
 
 /** How specific one segment of a pattern is; later numbers count when earlier ones are equal. */
 type Rank = readonly [kind: number, textBefore: number, textAfter: number, text: number];

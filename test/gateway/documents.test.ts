@@ -6,7 +6,7 @@ import { npm } from '../../src/protocols/npm.ts';
 import { oci } from '../../src/protocols/oci.ts';
 import { ask, open, send } from './client.ts';
 import { serve, transports } from './serving.ts';
-import { type Handler, startUpstream } from './upstream.ts';
+import { eventually, type Handler, startUpstream } from './upstream.ts';
 
 const headers = { host: 'npm.acme.test' };
 const tarball = (origin: string): string =>
@@ -91,7 +91,7 @@ describe.each(transports)('a rewritten document, over %s', (_, createTransport) 
       (_, response) => void response.writeHead(200, { 'content-encoding': 'zstd' }).end('x'),
     );
     expect(await ask(gateway.origin, '/a', { headers })).toMatchObject({ status: 502 });
-    await expect.poll(() => upstream.underWay).toBe(0);
+    await eventually(() => upstream.underWay).toBe(0);
   });
 
   test('that does not exist is told of in the upstream’s words', async () => {
@@ -132,7 +132,7 @@ describe.each(transports)('a rewritten document, over %s', (_, createTransport) 
       .toBe(true);
     expect(written).toBeLessThan(30_000_000);
     client.destroy();
-    await expect.poll(() => upstream.underWay).toBe(0);
+    await eventually(() => upstream.underWay).toBe(0);
   });
 });
 

@@ -7,7 +7,7 @@ import { npm } from '../../src/protocols/npm.ts';
 import { oci } from '../../src/protocols/oci.ts';
 import { ask, send } from './client.ts';
 import { serve, transports } from './serving.ts';
-import { type Handler, startRawUpstream, startUpstream, unusedOrigin } from './upstream.ts';
+import { eventually, type Handler, startRawUpstream, startUpstream, unusedOrigin } from './upstream.ts';
 
 const path = '/v2/app/manifests/1.0';
 const status =
@@ -18,7 +18,7 @@ const good: Handler = (_, response) => void response.end('from the second');
 
 describe.each(transports)('several upstreams, over %s', (_, createTransport) => {
   async function front(first: string, second: string, options: AdapterOptions = {}, config: RuleConfig = {}) {
-    const transport = createTransport({ connect: 300, headers: 300, body: 300 });
+    const transport = createTransport({ connect: 300, headers: 600 });
     return serve([rule(oci, { to: [first, second], ...config })], { transport, ...options });
   }
 
@@ -143,7 +143,7 @@ describe.each(transports)('several upstreams, over %s', (_, createTransport) => 
     const second = await startUpstream(good);
     const gateway = await front(first.origin, second.origin);
     expect(await ask(gateway.origin, path)).toMatchObject({ status: 200 });
-    await expect.poll(() => first.underWay, { timeout: 3000 }).toBe(0);
+    await eventually(() => first.underWay, 3000).toBe(0);
   });
 
   test('are not asked for a client that has left', async () => {
@@ -152,9 +152,9 @@ describe.each(transports)('several upstreams, over %s', (_, createTransport) => 
     const failures = vi.fn<() => void>();
     const gateway = await front(first.origin, second.origin, { onUpstreamError: failures });
     const client = send(gateway.port, `GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`);
-    await expect.poll(() => first.requests.length).toBe(1);
+    await eventually(() => first.requests.length).toBe(1);
     client.destroy();
-    await expect.poll(() => first.underWay).toBe(0);
+    await eventually(() => first.underWay).toBe(0);
     expect(second.requests).toEqual([]);
     expect(failures).not.toHaveBeenCalled();
   });

@@ -7,9 +7,15 @@ import { npm } from '../../src/protocols/npm.ts';
 import { oci } from '../../src/protocols/oci.ts';
 import { ask, exchangeBytes, send } from './client.ts';
 import { serve, transports } from './serving.ts';
-import { type startRawUpstream as Start, startRawUpstream, startUpstream, unusedOrigin } from './upstream.ts';
+import {
+  eventually,
+  type startRawUpstream as Start,
+  startRawUpstream,
+  startUpstream,
+  unusedOrigin,
+} from './upstream.ts';
 
-const timeouts = { connect: 300, headers: 300, body: 300 };
+const impatient = { connect: 100, headers: 100, body: 100 };
 const path = '/v2/app/manifests/1.0';
 const noAnswer = { errors: [{ code: 'UNAVAILABLE', message: 'The upstream gives no usable answer.' }] };
 const tooLate = { errors: [{ code: 'UNAVAILABLE', message: 'The upstream does not answer in time.' }] };
@@ -18,7 +24,7 @@ const ok = (headers: string, body = ''): string => `HTTP/1.1 200 OK\r\n${headers
 
 describe.each(transports)('an upstream that fails, over %s', (_, createTransport) => {
   function front(to: string, options: AdapterOptions = {}) {
-    return serve([rule(oci, { to })], { transport: createTransport(timeouts), ...options });
+    return serve([rule(oci, { to })], { transport: createTransport(), ...options });
   }
 
   test('because nothing listens is answered 502 at once, in the protocol’s form', async () => {
@@ -64,11 +70,11 @@ describe.each(transports)('an upstream that fails, over %s', (_, createTransport
     ],
   ])('because it %s is answered 504, and its connection ends', async (_, answer) => {
     const upstream = await startRawUpstream(answer);
-    const gateway = await front(upstream.origin);
+    const gateway = await front(upstream.origin, { transport: createTransport(impatient) });
     const { status, headers, body } = await ask(gateway.origin, path);
     expect({ status, body: JSON.parse(body) }).toEqual({ status: 504, body: tooLate });
     expect(headers['retry-after']).toBe('10');
-    await expect.poll(() => upstream.underWay, { timeout: 2000 }).toBe(0);
+    await eventually(() => upstream.underWay, 2000).toBe(0);
   });
 
   test.each([
@@ -91,7 +97,7 @@ describe.each(transports)('an upstream that fails, over %s', (_, createTransport
     const gateway = await front(upstream.origin);
     const { status, body } = await ask(gateway.origin, path);
     expect({ status, body: JSON.parse(body) }).toEqual({ status: 502, body: noAnswer });
-    await expect.poll(() => upstream.underWay).toBe(0);
+    await eventually(() => upstream.underWay).toBe(0);
   });
 
   test.each<readonly [string, Parameters<typeof Start>[0]]>([
@@ -112,11 +118,11 @@ describe.each(transports)('an upstream that fails, over %s', (_, createTransport
     ['pauses for too long', (socket) => void socket.write(ok('Content-Length: 10', 'short'))],
   ])('after a body that %s breaks the client’s connection, with nothing appended', async (_, answer) => {
     const upstream = await startRawUpstream(answer);
-    const gateway = await front(upstream.origin);
+    const gateway = await front(upstream.origin, { transport: createTransport({ body: 100 }) });
     const text = await exchangeBytes(gateway.port, `GET ${path} HTTP/1.1\r\nHost: a.example\r\n\r\n`);
     expect(text).toMatch(/^(HTTP\/1\.1 200 OK\r\n[\s\S]*\r\n\r\n([\da-f]+\r\n)?short(\r\n)?)?$/i);
     expect(text).not.toContain('\r\n0\r\n');
-    await expect.poll(() => upstream.underWay).toBe(0);
+    await eventually(() => upstream.underWay).toBe(0);
   });
 
   test('after a body whose end is that of the connection resets it', async () => {

@@ -1,25 +1,31 @@
-import { beforeEach, describe, expect, test, vi } from 'vitest';
+import dns from 'node:dns';
+import { syncBuiltinESMExports } from 'node:module';
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 
 import { createNodeTransport } from '../../src/gateway/node-transport.ts';
 import { readText } from '../../src/gateway/streams.ts';
 import type { UpstreamRequest } from '../../src/gateway/transport.ts';
-import { startUpstream } from './upstream.ts';
+import { eventually, startUpstream } from './upstream.ts';
 
 /** What names are looked up to; others are looked up as ever. */
-const names = vi.hoisted(() => new Map<string, readonly string[]>());
+const names = new Map<string, readonly string[]>();
 
-vi.mock('node:dns', async (original) => {
-  const dns = await original<typeof import('node:dns')>();
-  const lookup = (
-    name: string,
-    options: object,
-    callback: (error: Error | null, addresses?: unknown) => void,
-  ): void => {
+type Callback = (error: Error | null, addresses?: unknown) => void;
+
+beforeAll(() => {
+  const { lookup } = dns;
+  const fake = (name: string, options: object, callback: Callback): void => {
     const addresses = names.get(name)?.map((address) => ({ address, family: address.includes(':') ? 6 : 4 }));
     if (addresses) callback(null, addresses);
-    else dns.lookup(name, options, callback as never);
+    else lookup(name, options, callback as never);
   };
-  return { ...dns, default: { ...dns, lookup }, lookup };
+  vi.spyOn(dns, 'lookup').mockImplementation(fake as never);
+  syncBuiltinESMExports();
+});
+
+afterAll(() => {
+  vi.restoreAllMocks();
+  syncBuiltinESMExports();
 });
 
 const transport = createNodeTransport({ connect: 500, headers: 500, body: 500 });
@@ -105,7 +111,7 @@ test('an answer that is not needed gives its connection back', async () => {
   const own = createNodeTransport();
   for (let count = 0; count < 3; count++) {
     (await openTo(own, upstream.origin)).discard();
-    await expect.poll(() => upstream.underWay).toBe(0);
+    await eventually(() => upstream.underWay).toBe(0);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
   expect(upstream.connections).toBe(1);

@@ -7,7 +7,7 @@ import { oci } from '../../src/protocols/oci.ts';
 import { ask } from './client.ts';
 import { digest } from './registry.ts';
 import { serve, transports } from './serving.ts';
-import { startRawUpstream, startUpstream } from './upstream.ts';
+import { eventually, startRawUpstream, startUpstream } from './upstream.ts';
 
 const blobPath = `/v2/app/blobs/${digest}`;
 const auth = { username: 'acme', password: 'secret' };
@@ -76,7 +76,7 @@ describe.each(transports)('a redirect of an upstream, over %s', (_, createTransp
     const started = performance.now();
     expect(await ask(gateway.origin, blobPath)).toMatchObject({ status: 307, complete: true });
     expect(performance.now() - started).toBeLessThan(1000);
-    await expect.poll(() => registry.underWay, { timeout: 3000 }).toBe(0);
+    await eventually(() => registry.underWay, 3000).toBe(0);
   });
 
   test('without an address is no redirect', async () => {
@@ -91,7 +91,7 @@ describe.each(transports)('a redirect of an upstream, over %s', (_, createTransp
     });
     const gateway = await serve([rule(oci, { to: registry.origin })], { transport: createTransport() });
     expect(await ask(gateway.origin, blobPath)).toMatchObject({ status: 502 });
-    await expect.poll(() => registry.underWay, { timeout: 3000 }).toBe(0);
+    await eventually(() => registry.underWay, 3000).toBe(0);
   });
 });
 

@@ -5,6 +5,7 @@ import { describe, expect, test } from 'vitest';
 import type { ByteStream, Message, RuleContext } from '../../src/core/protocol.ts';
 import { prepareRewrite } from '../../src/gateway/rewrite.ts';
 import { npm } from '../../src/protocols/npm.ts';
+import { eventually } from './upstream.ts';
 
 const upstream = { origin: 'https://npm.example', host: 'npm.example', authenticated: false };
 const context: RuleContext = {
@@ -186,7 +187,7 @@ describe('the document', () => {
     await new Promise((resolve) => setTimeout(resolve, 50));
     expect(given).toBeLessThan(20);
     await iterator.return?.();
-    await expect.poll(() => ended).toBe(true);
+    await eventually(() => ended).toBe(true);
   });
 });
 

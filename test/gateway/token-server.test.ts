@@ -2,10 +2,11 @@ import { request } from 'node:http';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 
 import { rule } from '../../src/core/rule.ts';
+import type { Timeouts } from '../../src/gateway/transport.ts';
 import { oci } from '../../src/protocols/oci.ts';
 import { ask } from './client.ts';
 import { serve, transports } from './serving.ts';
-import { type Handler, startRawUpstream, startUpstream, unusedOrigin } from './upstream.ts';
+import { eventually, type Handler, startRawUpstream, startUpstream, unusedOrigin } from './upstream.ts';
 
 const path = '/v2/app/manifests/1.0';
 const auth = { username: 'acme', password: 'secret' };
@@ -14,14 +15,14 @@ afterEach(() => void vi.restoreAllMocks());
 
 describe.each(transports)('a token server, over %s', (_, createTransport) => {
   /** A registry that takes the token `good` alone, and sends its clients to `realm` for it. */
-  async function front(realm: string, allow: readonly string[] = []) {
+  async function front(realm: string, allow: readonly string[] = [], timeouts: Timeouts = {}) {
     const registry = await startUpstream((request, response) => {
       if (request.headers.authorization === 'Bearer good') return void response.end('manifest');
       response.writeHead(401, { 'www-authenticate': `Bearer realm="${realm}",scope="repository:app:pull"` });
       response.end('{"errors":[{"code":"UNAUTHORIZED"}]}');
     });
     const gateway = await serve([rule(oci, { to: { url: registry.origin, auth, allow } })], {
-      transport: createTransport({ connect: 300, headers: 300, body: 300 }),
+      transport: createTransport(timeouts),
     });
     return { registry, gateway };
   }
@@ -81,7 +82,7 @@ describe.each(transports)('a token server, over %s', (_, createTransport) => {
     const tokens = await startUpstream(handler, '127.0.0.3');
     const { gateway, registry } = await front(`${tokens.origin}/token`);
     expect(await ask(gateway.origin, path)).toMatchObject({ status: 502, headers: { 'retry-after': '10' } });
-    await expect.poll(() => tokens.underWay + registry.underWay, { timeout: 3000 }).toBeLessThan(3);
+    await eventually(() => tokens.underWay + registry.underWay, 3000).toBeLessThan(3);
   });
 
   test('where nothing listens makes it 502', async () => {
@@ -91,9 +92,9 @@ describe.each(transports)('a token server, over %s', (_, createTransport) => {
 
   test('that does not answer makes it 504', async () => {
     const tokens = await startRawUpstream(() => {}, '127.0.0.3');
-    const { gateway } = await front(`${tokens.origin}/token`);
+    const { gateway } = await front(`${tokens.origin}/token`, [], { connect: 100, headers: 100 });
     expect(await ask(gateway.origin, path)).toMatchObject({ status: 504 });
-    await expect.poll(() => tokens.underWay, { timeout: 3000 }).toBe(0);
+    await eventually(() => tokens.underWay, 3000).toBe(0);
   });
 
   test.each<readonly [string, string]>([
@@ -121,7 +122,7 @@ describe.each(transports)('a token server, over %s', (_, createTransport) => {
     const { gateway } = await front(`${tokens.origin}/token`);
     const leaving = request(gateway.origin + path).on('error', () => {});
     leaving.end();
-    await expect.poll(() => tokens.requests.length).toBe(1);
+    await eventually(() => tokens.requests.length).toBe(1);
     const staying = ask(gateway.origin, path);
     leaving.destroy();
     expect(await staying).toMatchObject({ status: 200, body: 'manifest' });

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
 import { type AddressInfo, createServer as createTcpServer, type Server, type Socket } from 'node:net';
-import { onTestFinished } from 'vitest';
+import { expect, onTestFinished } from 'vitest';
 
 /** One request as an upstream saw it. */
 export interface SeenRequest {
@@ -32,6 +32,11 @@ export interface Upstream {
 
 /** Answers a request; `count` is its number, from 1. */
 export type Handler = (request: IncomingMessage, response: ServerResponse, count: number) => void;
+
+/** Expects something to become so within two seconds, or `timeout` milliseconds. */
+export function eventually<T>(read: () => T, timeout = 2000): ReturnType<typeof expect.poll<T>> {
+  return expect.poll(read, { interval: 10, timeout });
+}
 
 /** Starts an HTTP server. */
 export async function startUpstream(handler: Handler, address = '127.0.0.2'): Promise<Upstream> {
