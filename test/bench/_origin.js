@@ -19,5 +19,6 @@ const server = http.createServer((request, response) => {
 });
 
 serveParent(
-  ({ host }) => new Promise((resolve) => server.listen(0, host, () => resolve({ port: server.address().port }))),
+  ({ host }) =>
+    new Promise((resolve) => server.listen(0, host, () => resolve({ port: server.address().port }))),
 );

@@ -13,7 +13,10 @@ export async function startProcess(script, task, execArgv = []) {
       const options = { signal: settled.signal };
       child.send(message);
       try {
-        const [answer] = await Promise.race([once(child, 'message', options), once(child, 'exit', options).then(failed)]);
+        const [answer] = await Promise.race([
+          once(child, 'message', options),
+          once(child, 'exit', options).then(failed),
+        ]);
         return answer;
       } finally {
         settled.abort();

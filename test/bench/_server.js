@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import http from 'node:http';
-import { compileRules, rule } from '../../dist/index.js';
-import { toNodeHandler } from '../../dist/adapters/node.js';
 import { toExpressMiddleware } from '../../dist/adapters/express.js';
+import { toNodeHandler } from '../../dist/adapters/node.js';
+import { compileRules, rule } from '../../dist/index.js';
 import { file } from '../../dist/protocols/file.js';
 import { serveParent } from './_process.js';
 

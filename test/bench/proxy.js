@@ -20,7 +20,11 @@ export async function benchProxy({ quick }) {
       const { bytes, seconds } = await client.ask({ port: ready.port, path: `/${size}` });
       if (bytes !== size) throw new Error(`${kinds[index]}: ${bytes} bytes of ${size}`);
       const load = await ask({ kind: 'load' });
-      large[index].push({ speed: bytes / 1e6 / seconds, cpu: (load.cpu * GIB) / size, added: load.peak - idle.rss });
+      large[index].push({
+        speed: bytes / 1e6 / seconds,
+        cpu: (load.cpu * GIB) / size,
+        added: load.peak - idle.rss,
+      });
       const { answers } = await client.ask({
         port: ready.port,
         request: 'GET /1024 HTTP/1.1\r\nHost: get.example\r\n\r\n',

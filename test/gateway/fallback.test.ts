@@ -18,8 +18,8 @@ const good: Handler = (_, response) => void response.end('from the second');
 
 describe.each(transports)('several upstreams, over %s', (_, createTransport) => {
   async function front(first: string, second: string, options: AdapterOptions = {}, config: RuleConfig = {}) {
-    const transport = createTransport({ connect: 300, headers: 600 });
-    return serve([rule(oci, { to: [first, second], ...config })], { transport, ...options });
+    const rules = [rule(oci, { to: [first, second], ...config })];
+    return serve(rules, { transport: createTransport(), ...options });
   }
 
   test.each([
@@ -67,11 +67,13 @@ describe.each(transports)('several upstreams, over %s', (_, createTransport) => 
         ).origin;
       },
     ],
-  ])('when the first %s, the second answers', async (_, start) => {
+  ])('when the first %s, the second answers', async (fault, start) => {
     const failures = vi.fn<NonNullable<AdapterOptions['onUpstreamError']>>();
     const first = await start();
     const second = await startUpstream(good);
-    const gateway = await front(first, second.origin, { onUpstreamError: failures }, { mode: 'proxy' });
+    const transport = createTransport(fault === 'does not answer' ? { headers: 600 } : {});
+    const options = { onUpstreamError: failures, transport };
+    const gateway = await front(first, second.origin, options, { mode: 'proxy' });
     expect(await ask(gateway.origin, path)).toMatchObject({ status: 200, body: 'from the second' });
     expect(failures).toHaveBeenCalledExactlyOnceWith(
       expect.objectContaining({ name: 'UpstreamError' }),
