@@ -4,7 +4,7 @@ import type { RuleSet } from '../core/compile.ts';
 import type { Decision } from '../core/decision.ts';
 import type { RequestDescriptor } from '../core/request.ts';
 import type { RuleSource } from '../core/rule-source.ts';
-import { createGateway, type Outcome } from '../gateway/gateway.ts';
+import { createGateway, type GatewayRequest, type Outcome } from '../gateway/gateway.ts';
 import { callHook } from '../gateway/hook.ts';
 import { createNodeTransport } from '../gateway/node-transport.ts';
 import type { GatewayResponse } from '../gateway/response.ts';
@@ -28,28 +28,41 @@ export function createNodeCore(rules: RuleSet | RuleSource, options: AdapterOpti
   return (request, response, next) => {
     const descriptor = readNodeRequest(request, readForwarded, origin);
     const started = onResponse ? performance.now() : 0;
-    let abort: AbortController | undefined;
+    const asked = new NodeGatewayRequest(descriptor, hasBody(request) ? request : undefined);
     const settle = ({ decision, response: answer }: Outcome) => {
       if (next && !isOurs(decision)) return next();
       if (onResponse) watch(response, descriptor, decision, started, onResponse);
       // The client has gone, or the application could not wait and has answered.
-      if (response.destroyed || response.headersSent) return abort?.abort();
+      if (response.destroyed || response.headersSent) return asked.abort();
       send(response, answer ?? gateway.refuse(descriptor), request.method === 'HEAD');
     };
-    const outcome = gateway.handle({
-      descriptor,
-      body: hasBody(request) ? request : undefined,
-      // Made only when an upstream is asked; a redirect needs none.
-      get signal() {
-        abort ??= new AbortController();
-        return abort.signal;
-      },
-    });
+    const outcome = gateway.handle(asked);
     if (!(outcome instanceof Promise)) return settle(outcome);
-    if (response.destroyed) abort?.abort();
-    else response.once('close', () => abort?.abort());
+    if (response.destroyed) asked.abort();
+    else response.once('close', () => asked.abort());
     outcome.then(settle).catch(() => response.destroy());
   };
+}
+
+/** Its signal is made only when an upstream is asked: a redirect needs none, and it is dear. */
+class NodeGatewayRequest implements GatewayRequest {
+  readonly descriptor: RequestDescriptor;
+  readonly body: NodeRequest | undefined;
+  #controller: AbortController | undefined;
+
+  constructor(descriptor: RequestDescriptor, body: NodeRequest | undefined) {
+    this.descriptor = descriptor;
+    this.body = body;
+  }
+
+  get signal(): AbortSignal {
+    this.#controller ??= new AbortController();
+    return this.#controller.signal;
+  }
+
+  abort(): void {
+    this.#controller?.abort();
+  }
 }
 
 function hasBody({ headers }: NodeRequest): boolean {

@@ -96,7 +96,7 @@ export type NpmResource =
 
 // Names of old packages have capitals and `!'()*`; none starts with a dot, nor does a scope (docs, package.json, "name").
 const PART = String.raw`[\w\-~!'()*][\w\-~!'()*.]*`;
-const NAME = `(?:@${PART}(?:/|%2f))?${PART}`;
+const NAME = `(?:(?:@|%40)${PART}(?:/|%2f))?${PART}`;
 const WORD = String.raw`[\w\-~!'()*.+:=]+`;
 const PACKUMENT = new RegExp(`^/(${NAME})$`, 'i');
 const TARBALL = new RegExp(`^/(${NAME})/-/((?:@${WORD}/)?${WORD})$`, 'i');
@@ -216,9 +216,9 @@ function parseWrite(path: string): NpmWrite | undefined {
   return path.startsWith('/-/') ? { type: 'write', path } : undefined;
 }
 
-/** npm, yarn and bun send `%2f`, pnpm `%2F`, some tools a plain slash. */
+/** npm, yarn and bun send `@a%2fb`, pnpm `@a%2Fb`, some tools `@a/b`, and others `%40a%2Fb`. */
 function decodeName(name = ''): string {
-  return name.replace(/%2f/i, '/');
+  return name.replace(/^%40/, '@').replace(/%2f/i, '/');
 }
 
 function encodeName(name: string): string {

@@ -71,7 +71,7 @@ describe.each(transports)('several upstreams, over %s', (_, createTransport) => 
     const failures = vi.fn<NonNullable<AdapterOptions['onUpstreamError']>>();
     const first = await start();
     const second = await startUpstream(good);
-    const transport = createTransport(fault === 'does not answer' ? { headers: 600 } : {});
+    const transport = createTransport(fault === 'does not answer' ? { connect: 200, headers: 600 } : {});
     const options = { onUpstreamError: failures, transport };
     const gateway = await front(first, second.origin, options, { mode: 'proxy' });
     expect(await ask(gateway.origin, path)).toMatchObject({ status: 200, body: 'from the second' });

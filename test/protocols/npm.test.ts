@@ -60,6 +60,12 @@ testProtocol(npm, [
     resource: { type: 'packument', name: '@acme/cli' },
   },
   {
+    title: 'a scoped packument with everything encoded',
+    path: '/%40acme%2Fcli',
+    canonical: '/@acme%2fcli',
+    resource: { type: 'packument', name: '@acme/cli' },
+  },
+  {
     title: 'a scoped package with a plain slash',
     path: '/@acme/cli',
     canonical: '/@acme%2fcli',
