@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http';
-import { pipeline, Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 import type { RuleSet } from '../core/compile.ts';
 import type { Decision } from '../core/decision.ts';
 import type { RequestDescriptor } from '../core/request.ts';
@@ -39,7 +39,7 @@ export function createNodeCore(rules: RuleSet | RuleSource, options: AdapterOpti
     const outcome = gateway.handle(asked);
     if (!(outcome instanceof Promise)) return settle(outcome);
     if (response.destroyed) asked.abort();
-    else response.once('close', () => asked.abort());
+    else response.once('close', () => response.writableFinished || asked.abort());
     outcome.then(settle).catch(() => response.destroy());
   };
 }
@@ -75,10 +75,17 @@ function send(response: ServerResponse, { status, headers, body }: GatewayRespon
     response.end(head ? undefined : body);
     return;
   }
-  const source = body instanceof Readable ? body : Readable.from(body, { objectMode: false });
-  // An answer that breaks off must not look complete: on an error the pipeline destroys the socket.
+  pipe(body instanceof Readable ? body : Readable.from(body, { objectMode: false }), response);
+}
+
+/** As `pipeline` of `node:stream`, whose abort controller for each call takes longer than a small body. */
+function pipe(source: Readable, response: ServerResponse): void {
+  // An answer that breaks off must not look complete.
   source.once('error', () => reset(response));
-  pipeline(source, response, () => {});
+  source.once('close', () => source.readableEnded || response.destroy());
+  response.once('error', () => response.destroy());
+  response.once('close', () => source.destroy());
+  source.pipe(response);
 }
 
 /** Resets a connection whose end would be that of the body too, as HTTP/1.0 has it. */

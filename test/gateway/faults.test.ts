@@ -57,24 +57,28 @@ describe.each(transports)('an upstream that fails, over %s', (_, createTransport
     expect(await ask(gateway.origin, path, { method: 'HEAD' })).toMatchObject({ status: 502, body: '' });
   });
 
-  test.each<readonly [string, Parameters<typeof Start>[0]]>([
-    ['never answers', () => {}],
-    ['never ends its head', (socket) => void socket.write('HTTP/1.1 200 OK\r\nX-A: ')],
-    [
-      'sends its head byte by byte',
+  test('because it never answers, or never ends its head, is answered 504, and its connection ends', async () => {
+    const answers: Parameters<typeof Start>[0][] = [
+      () => {},
+      (socket) => void socket.write('HTTP/1.1 200 OK\r\nX-A: '),
       (socket) => {
         socket.write('HTTP/1.1 200 OK\r\nX-A: ');
         const drip = setInterval(() => socket.write('a'), 50);
         socket.once('close', () => clearInterval(drip));
       },
-    ],
-  ])('because it %s is answered 504, and its connection ends', async (_, answer) => {
-    const upstream = await startRawUpstream(answer);
-    const gateway = await front(upstream.origin, { transport: createTransport(impatient) });
-    const { status, headers, body } = await ask(gateway.origin, path);
-    expect({ status, body: JSON.parse(body) }).toEqual({ status: 504, body: tooLate });
-    expect(headers['retry-after']).toBe('10');
-    await eventually(() => upstream.underWay, 2000).toBe(0);
+    ];
+    const upstreams = await Promise.all(answers.map((answer) => startRawUpstream(answer)));
+    const received = await Promise.all(
+      upstreams.map(async ({ origin }) => {
+        const gateway = await front(origin, { transport: createTransport(impatient) });
+        return ask(gateway.origin, path);
+      }),
+    );
+    for (const { status, headers, body } of received) {
+      expect({ status, body: JSON.parse(body) }).toEqual({ status: 504, body: tooLate });
+      expect(headers['retry-after']).toBe('10');
+    }
+    await eventually(() => upstreams.map(({ underWay }) => underWay)).toEqual([0, 0, 0]);
   });
 
   test.each([
