@@ -80,6 +80,10 @@ function send(response: ServerResponse, { status, headers, body }: GatewayRespon
 
 /** As `pipeline` of `node:stream`, whose abort controller for each call takes longer than a small body. */
 function pipe(source: Readable, response: ServerResponse): void {
+  if (source.destroyed) {
+    response.destroy();
+    return;
+  }
   // An answer that breaks off must not look complete.
   source.once('error', () => reset(response));
   source.once('close', () => source.readableEnded || response.destroy());

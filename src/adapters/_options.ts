@@ -29,7 +29,7 @@ export interface AdapterOptions {
   readonly publicOrigin?: string | undefined;
   /** How long upstreams are waited for. */
   readonly timeouts?: Timeouts | undefined;
-  /** Sends the gateway's own requests. Default undici on Node, `fetch` elsewhere. */
+  /** Sends the gateway's own requests. Default `node:http` on Node, `fetch` elsewhere. */
   readonly transport?: Transport | undefined;
   /** Told of every request of ours when its answer has ended. What it throws is ignored. */
   readonly onResponse?: ((record: AccessRecord) => void) | undefined;

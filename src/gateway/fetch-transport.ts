@@ -43,6 +43,7 @@ export function createFetchTransport(timeouts: Timeouts = {}, fetcher: typeof fe
     } catch (error) {
       release();
       if (signal.aborted) throw error;
+      if (error instanceof UpstreamError) throw error;
       if (abort.signal.aborted) throw abort.signal.reason;
       throw new UpstreamError(`${origin}: ${describe(error)}`, 502, { cause: error });
     } finally {
@@ -67,6 +68,11 @@ function toResponse(
   release: () => void,
 ): UpstreamResponse {
   const headers: Record<string, string> = Object.fromEntries(response.headers);
+  if ('' in headers) {
+    // Node's `fetch` lets it pass, and no server can send it on.
+    abort.abort();
+    throw new UpstreamError('The upstream sends a field without a name.', 502);
+  }
   const codings = headers['content-encoding']?.toLowerCase().split(',');
   if (codings?.every((coding) => DECODED.has(coding.trim()))) {
     delete headers['content-encoding'];

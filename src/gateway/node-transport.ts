@@ -1,7 +1,8 @@
 import { lookup } from 'node:dns';
+import http, { type ClientRequest, type IncomingMessage } from 'node:http';
+import https from 'node:https';
 import type { LookupFunction } from 'node:net';
-import { Readable } from 'node:stream';
-import { Agent, errors } from 'undici';
+import { pipeline, Readable } from 'node:stream';
 import { isPublicAddress } from './address.ts';
 import {
   DEFAULT_TIMEOUTS,
@@ -9,68 +10,111 @@ import {
   type Timeouts,
   type Transport,
   UpstreamError,
+  type UpstreamRequest,
   type UpstreamResponse,
 } from './transport.ts';
 
-/** The most of a body that is read to keep a connection when an answer is not needed, in bytes. */
-const DISCARD_LIMIT = 65_536;
+/** How long a connection is kept when an answer is not needed, in milliseconds. */
+const DISCARD_TIME = 1000;
 
-/** Makes the transport for Node, over undici: raw paths, no decompression, kept-alive connections. */
+/** What sends a request: the module of its scheme, and the connections that are kept for it. */
+interface Channel {
+  readonly module: typeof http | typeof https;
+  readonly agent: http.Agent;
+}
+
+/**
+ * Makes the transport for Node: raw paths, no decompression, kept-alive connections.
+ *
+ * Over `node:http` and not undici, which adds more memory to a large body than a gateway promises.
+ */
 export function createNodeTransport(timeouts: Timeouts = {}): Transport {
-  const { connect, headers: headersTimeout, body: bodyTimeout } = { ...DEFAULT_TIMEOUTS, ...timeouts };
-  const options = { headersTimeout, bodyTimeout };
-  const open = new Agent({ ...options, connect: { timeout: connect } });
-  const guarded = new Agent({ ...options, connect: { timeout: connect, lookup: lookupPublic } });
+  const limits = { ...DEFAULT_TIMEOUTS, ...timeouts };
+  const open = createChannels();
+  const guarded = createChannels(lookupPublic);
 
   return async (request) => {
-    const { method, origin, path, headers, body, signal } = request;
-    const agent = request.guarded ? guarded : open;
+    const channels = request.guarded ? guarded : open;
+    const channel = request.origin.startsWith('https:') ? channels.https : channels.http;
+    request.signal.throwIfAborted();
     try {
-      const response = await sendAgain(request, () =>
-        agent.request({
-          method,
-          origin,
-          path,
-          headers: { ...headers },
-          body: body ? Readable.from(body, { objectMode: false }) : null,
-          signal,
-        }),
-      );
-      return toResponse(response);
+      return toResponse(await sendAgain(request, () => send(channel, request, limits)), limits.body);
     } catch (error) {
-      if (signal.aborted) throw error;
-      throw toUpstreamError(error, origin);
+      if (request.signal.aborted) throw request.signal.reason;
+      if (error instanceof UpstreamError) throw error;
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new UpstreamError(`${request.origin}: ${reason}`, 502, { cause: error });
     }
   };
 }
 
-type UndiciResponse = Awaited<ReturnType<Agent['request']>>;
-
-function toResponse({ statusCode, headers, body }: UndiciResponse): UpstreamResponse {
+function createChannels(lookupFunction?: LookupFunction): {
+  readonly http: Channel;
+  readonly https: Channel;
+} {
+  const options = { keepAlive: true, ...(lookupFunction && { lookup: lookupFunction }) };
   return {
-    status: statusCode,
+    http: { module: http, agent: new http.Agent(options) },
+    https: { module: https, agent: new https.Agent(options) },
+  };
+}
+
+function send(
+  { module, agent }: Channel,
+  { method, origin, path, headers, body, signal }: UpstreamRequest,
+  { connect, headers: answer }: Required<Timeouts>,
+): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    const outgoing = module.request(origin, { method, path, headers, agent, signal });
+    const late = () => outgoing.destroy(new UpstreamError(`${origin}: no answer in time`, 504));
+    let timer = setTimeout(late, connect);
+    whenConnected(outgoing, () => {
+      clearTimeout(timer);
+      timer = setTimeout(late, answer);
+    });
+    outgoing.once('response', (response) => {
+      clearTimeout(timer);
+      resolve(response);
+    });
+    outgoing.once('upgrade', (_, socket) => {
+      socket.destroy();
+      reject(new UpstreamError(`${origin}: the upstream changes the protocol`, 502));
+    });
+    outgoing.on('error', reject).once('close', () => clearTimeout(timer));
+    if (body) pipeline(Readable.from(body, { objectMode: false }), outgoing, () => {});
+    else outgoing.end();
+  });
+}
+
+/** Calls when a request has its connection, also one that was kept. */
+function whenConnected(request: ClientRequest, then: () => void): void {
+  request.once('socket', (socket) => {
+    if (!socket.connecting) then();
+    else socket.once('encrypted' in socket ? 'secureConnect' : 'connect', then);
+  });
+}
+
+function toResponse(message: IncomingMessage, idle: number): UpstreamResponse {
+  // A client that reads slowly stops the upstream too; only an upstream that is waited for can be late.
+  message.setTimeout(idle, () => {
+    if (!message.isPaused()) message.destroy(new UpstreamError('The body of the upstream stopped.', 504));
+  });
+  return {
+    status: message.statusCode ?? 0,
     headers: Object.fromEntries(
-      Object.entries(headers).map(([name, value]) => [
+      Object.entries(message.headers).map(([name, value]) => [
         name,
         Array.isArray(value) ? value.join(', ') : (value ?? ''),
       ]),
     ),
-    body,
+    body: message,
     discard() {
       // Some registries announce a length with a redirect and send nothing: nobody waits for the rest here.
-      body.on('error', () => {});
-      body.dump({ limit: DISCARD_LIMIT, signal: AbortSignal.timeout(1000) }).catch(() => {});
+      const timer = setTimeout(() => message.destroy(), DISCARD_TIME).unref();
+      message.on('error', () => {}).once('close', () => clearTimeout(timer));
+      message.resume();
     },
   };
-}
-
-function toUpstreamError(error: unknown, origin: string): UpstreamError {
-  const timedOut =
-    error instanceof errors.ConnectTimeoutError ||
-    error instanceof errors.HeadersTimeoutError ||
-    error instanceof errors.BodyTimeoutError;
-  const reason = error instanceof Error ? error.message : String(error);
-  return new UpstreamError(`${origin}: ${reason}`, timedOut ? 504 : 502, { cause: error });
 }
 
 /** Looks a name up and refuses answers that are not public, so that what was checked is what is connected to. */
