@@ -14,6 +14,8 @@ const config: ViteUserConfig = defineConfig({
           exclude: ['test/{clients,package,faults,bench}/**'],
           // No test changes what modules hold, and loading them anew for each file takes half of the time.
           isolate: false,
+          // On two cores Vitest would use one.
+          maxWorkers: 2,
           typecheck: { enabled: true, include: ['test/**/*.test-d.ts'], ignoreSourceErrors: true },
         },
       },

@@ -11,7 +11,7 @@ interface Entry<T> {
 
 /** Entries by the text that a segment must start or end with; `lengths` are those that occur, longest first. */
 interface AffixTable<V> {
-  readonly lengths: number[];
+  lengths: readonly number[];
   readonly byText: Map<string, V>;
 }
 
@@ -37,20 +37,19 @@ export interface AffixIndex<T> {
 
 /** Makes an empty index of in-segment patterns. */
 export function createAffixIndex<T>(): AffixIndex<T> {
-  const prefixes = createTable<AffixTable<Entry<T>[]>>();
+  const prefixes = createTable<AffixTable<readonly Entry<T>[]>>();
 
   return {
     ensure(elements, key, create) {
       const [prefix, suffix] = [textAt(elements, 0), textAt(elements, -1)];
-      const suffixes = ensure(prefixes, prefix, () => createTable<Entry<T>[]>());
-      const entries = ensure<Entry<T>[]>(suffixes, suffix, () => []);
+      const suffixes = prefixes.byText.get(prefix) ?? put(prefixes, prefix, createTable());
+      const entries = suffixes.byText.get(suffix) ?? [];
       const known = entries.find((entry) => entry.key === key);
       if (known) return known.value;
       const value = create();
       const middle = elements.slice(prefix === '' ? 0 : 1, suffix === '' ? undefined : -1);
-      entries.push({ middle, key, value, textLength: countText(elements) });
-      // The order of equals does not depend on who came first.
-      entries.sort((a, b) => b.textLength - a.textLength || (a.key < b.key ? -1 : 1));
+      const entry = { middle, key, value, textLength: countText(elements) };
+      put(suffixes, suffix, [...entries, entry].sort(compareEntries));
       return value;
     },
 
@@ -68,7 +67,7 @@ export function createAffixIndex<T>(): AffixIndex<T> {
 
 /** Visits the patterns of one prefix; what a variable stands for has at least one character. */
 function findBySuffix<T, R>(
-  suffixes: AffixTable<Entry<T>[]>,
+  suffixes: AffixTable<readonly Entry<T>[]>,
   prefixLength: number,
   input: string,
   from: number,
@@ -95,16 +94,17 @@ function createTable<V>(): AffixTable<V> {
   return { lengths: [], byText: new Map() };
 }
 
-function ensure<V>(table: AffixTable<V>, text: string, create: () => V): V {
-  const known = table.byText.get(text);
-  if (known !== undefined) return known;
-  const value = create();
+function put<V>(table: AffixTable<V>, text: string, value: V): V {
   table.byText.set(text, value);
   if (!table.lengths.includes(text.length)) {
-    table.lengths.push(text.length);
-    table.lengths.sort((a, b) => b - a);
+    table.lengths = [...table.lengths, text.length].sort((a, b) => b - a);
   }
   return value;
+}
+
+/** More text comes first; the order of equals does not depend on who came first. */
+function compareEntries<T>(a: Entry<T>, b: Entry<T>): number {
+  return b.textLength - a.textLength || (a.key < b.key ? -1 : 1);
 }
 
 function textAt(elements: Elements, index: number): string {

@@ -66,8 +66,11 @@ function findStartProblem(match: string, subjects: 'name' | 'path'): string | un
 
 function join(path: string, query: readonly QueryCondition[]): Match {
   const sequences = flatten(parseTemplate(path));
-  for (const tokens of sequences) compileMatcher(tokens);
   const alternatives = sequences.map((tokens) => ({ tokens, names: listNames(tokens) }));
+  // Most patterns are names as they are.
+  if (query.length === 0 && alternatives.every(({ names }) => names.length === 0))
+    return { ...EVERYTHING, alternatives };
+  for (const tokens of sequences) compileMatcher(tokens);
   const queryNames = query.flatMap(({ names }) => names);
   const [first = [], ...others] = alternatives.map(({ names }) => [...names, ...queryNames]);
   const always = toSet(first.filter((name) => others.every((list) => list.includes(name))));

@@ -268,8 +268,8 @@ function settle(
   if (upstream.authenticated && rule.mode === 'auto') return { type: 'proxy', delivery: 'relay' };
   const downgrade = request.scheme === 'https' && upstream.origin.startsWith('http:');
   if (downgrade && !rule.downgrade) return { type: 'proxy', delivery: 'stream' };
-  const status = rule.status !== undefined && isSafe(request.method) ? rule.status : delivery.status;
-  return { type: 'redirect', status };
+  if (rule.status === undefined || !isSafe(request.method)) return delivery;
+  return { type: 'redirect', status: rule.status };
 }
 
 /** GET and HEAD; other methods need a status that keeps them (RFC 9110 §15.4.8). */

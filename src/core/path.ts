@@ -48,6 +48,8 @@ export function flatten(tokens: readonly TemplateToken[]): readonly (readonly Pa
   return sequences.map(joinText);
 }
 
+const NO_NAMES: readonly string[] = [];
+
 /** Lists the names of the variables in tokens, in their order. */
 export function listNames(tokens: readonly TemplateToken[]): readonly string[] {
   const names: string[] = [];
@@ -56,7 +58,7 @@ export function listNames(tokens: readonly TemplateToken[]): readonly string[] {
     else if (token.type !== 'text') names.push(token.name);
   }
   // A copy has no room for more, which rule sets would keep.
-  return [...names];
+  return names.length === 0 ? NO_NAMES : [...names];
 }
 
 function isPatternToken(token: TemplateToken): token is PatternToken {

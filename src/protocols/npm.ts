@@ -170,7 +170,8 @@ export const npm: Protocol<NpmResource> = {
 
   purl(resource) {
     if (!('name' in resource) || resource.name === undefined || resource.type === 'write') return undefined;
-    const purl = `pkg:npm/${resource.name.replace('@', '%40')}`;
+    const { name } = resource;
+    const purl = `pkg:npm/${name.startsWith('@') ? `%40${name.slice(1)}` : name}`;
     const version = versionOf(resource);
     if (version === undefined) return purl;
     return `${purl}@${version.includes('+') ? version.replaceAll('+', '%2B') : version}`;
@@ -193,7 +194,7 @@ export const npm: Protocol<NpmResource> = {
 };
 
 function parsePackage(path: string, query: string | undefined): NpmResource | undefined {
-  const packument = PACKUMENT.exec(path);
+  const packument = path.includes('/-/') ? null : PACKUMENT.exec(path);
   if (packument) return { type: 'packument', name: decodeName(packument[1]), ...withQuery(query) };
   const tarball = TARBALL.exec(path);
   if (tarball) return { type: 'tarball', name: decodeName(tarball[1]), file: tarball[2] ?? '' };
@@ -218,7 +219,7 @@ function parseWrite(path: string): NpmWrite | undefined {
 
 /** npm, yarn and bun send `@a%2fb`, pnpm `@a%2Fb`, some tools `@a/b`, and others `%40a%2Fb`. */
 function decodeName(name = ''): string {
-  return name.replace(/^%40/, '@').replace(/%2f/i, '/');
+  return name.includes('%') ? name.replace(/^%40/, '@').replace(/%2f/i, '/') : name;
 }
 
 function encodeName(name: string): string {

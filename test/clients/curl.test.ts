@@ -146,7 +146,7 @@ describe.each([
     turnout.forget();
     await curl.fetch(`${address}?trace`);
     const record = await turnout.waitForAccess(({ path }) => path.endsWith('?trace'));
-    const target = `${origin.origin}/releases/v1.2/acme_linux.tgz?trace`;
+    const target = `${origin.origin}/releases/v1.2/acme_linux.tgz`;
     expect(record).toMatchObject({
       method: 'GET',
       host: turnout.authority,
@@ -156,7 +156,8 @@ describe.each([
       rule: `${mode}-archives`,
       protocol: 'file',
       userAgent: expect.stringMatching(/^curl\//),
-      ...(mode === 'proxy' ? { target } : { location: target }),
+      // A rule may put a secret into the query of what it fetches; where a client is sent, it knows.
+      ...(mode === 'proxy' ? { target } : { location: `${target}?trace` }),
     });
   });
 });
