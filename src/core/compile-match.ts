@@ -80,7 +80,8 @@ function join(path: string, query: readonly QueryCondition[]): Match {
     alternatives,
     query,
     always,
-    sometimes: toSet([first, ...others].flat().filter((name) => !always.has(name))),
+    sometimes:
+      others.length === 0 ? NONE : toSet([first, ...others].flat().filter((name) => !always.has(name))),
     fromQuery: toSet(queryNames),
     rest: last.every((token) => token?.type === 'wildcard' && token.name === rest) ? rest : undefined,
   };

@@ -26,21 +26,23 @@ export function compileUpstreams(
   if (Array.isArray(to) && to.length === 0)
     report('missing_target', ['to'], 'The list of upstreams is empty; write at least one address.');
   const list = (Array.isArray(to) ? to : [to]) as readonly (string | UpstreamConfig)[];
-  const upstreams = list.flatMap((entry, index) => {
+  const upstreams: CompiledUpstream[] = [];
+  for (const [index, entry] of list.entries()) {
     const config = typeof entry === 'string' ? { url: entry } : entry;
-    const key = ['to', ...(Array.isArray(to) ? [index] : []), ...(typeof entry === 'string' ? [] : ['url'])];
+    const key: (string | number)[] = Array.isArray(to) ? ['to', index] : ['to'];
+    if (typeof entry !== 'string') key.push('url');
     const address = parseTarget(config.url);
     if ('code' in address) {
       report(address.code, key, address.message);
-      return [];
+      continue;
     }
     if (match !== BROKEN) checkVariables(address, match, key, report, warn);
     checkAllow(config.allow, key, report);
     const credential = config.auth ?? rule.auth;
     warnDoubts(rule, address, hosts, credential, key, warn);
-    return [compileUpstream(rule, match, address, config.allow ?? [], credential)];
-  });
-  // What `flatMap` makes has room for many more, which the rule set would keep.
+    upstreams.push(compileUpstream(rule, match, address, config.allow ?? [], credential));
+  }
+  // A copy has no room for more, which the rule set would keep.
   return [...upstreams];
 }
 

@@ -31,7 +31,8 @@ export function compileRules(rules: readonly Rule[]): RuleSet {
   const warnings: RuleIssue[] = [];
   const names = new Map<string, number>();
   const index = createRuleIndex();
-  const compiled = rules.flatMap((rule, order) => {
+  const compiled: CompiledRule[] = [];
+  for (const [order, rule] of rules.entries()) {
     const report = collect(errors, order);
     const mistakes = errors.length;
     const name = rule.name ?? `rules[${order}]`;
@@ -40,7 +41,7 @@ export function compileRules(rules: readonly Rule[]): RuleSet {
     const hosts = compileHosts(rule.host, report);
     const at = compileMount(rule, report);
     const upstreams = compileUpstreams(rule, match, hosts, report, collect(warnings, order));
-    if (errors.length > mistakes) return [];
+    if (errors.length > mistakes) continue;
     const result: CompiledRule = {
       name,
       order,
@@ -55,8 +56,8 @@ export function compileRules(rules: readonly Rule[]): RuleSet {
       upstreams,
     };
     if (!addToIndex(index, result, match)) warnUnreachable(result, collect(warnings, order));
-    return [result];
-  });
+    compiled.push(result);
+  }
   if (errors.length > 0) throw new RuleError(errors);
   return { rules: compiled, warnings, index };
 }
@@ -99,22 +100,27 @@ function checkName(name: string, names: Map<string, number>, order: number, repo
 
 function compileHosts(host: Rule['host'], report: Report): readonly string[] {
   if (host === undefined) return [];
-  const list = typeof host === 'string' ? [host] : host;
-  if (list.length === 0)
+  if (typeof host === 'string') {
+    const name = compileHost(host, ['host'], report);
+    return name === undefined ? [] : [name];
+  }
+  if (host.length === 0)
     report(
       'invalid_host',
       ['host'],
       'The list of hosts is empty; name a host, or leave `host` out for any host.',
     );
-  const hosts = list.flatMap((text, index) => {
-    const wildcard = text.startsWith('*.');
-    const authority = parseAuthority(wildcard ? text.slice(2) : text);
-    if (authority && !(wildcard && authority.port !== undefined))
-      return [(wildcard ? '*.' : '') + formatAuthority(authority)];
-    report('invalid_host', typeof host === 'string' ? ['host'] : ['host', index], explainHost(text));
-    return [];
-  });
+  const hosts = host.flatMap((text, index) => compileHost(text, ['host', index], report) ?? []);
   return [...new Set(hosts)];
+}
+
+function compileHost(text: string, key: readonly (string | number)[], report: Report): string | undefined {
+  const wildcard = text.startsWith('*.');
+  const authority = parseAuthority(wildcard ? text.slice(2) : text);
+  if (authority && !(wildcard && authority.port !== undefined))
+    return (wildcard ? '*.' : '') + formatAuthority(authority);
+  report('invalid_host', key, explainHost(text));
+  return undefined;
 }
 
 function explainHost(text: string): string {
