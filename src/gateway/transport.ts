@@ -70,11 +70,14 @@ export class UpstreamError extends Error {
  * Sends once more what may be sent twice, when the connection ended before anything of an answer came: upstreams close
  * kept connections just as they are used again.
  */
-export async function sendAgain<T>({ method, body }: UpstreamRequest, send: () => Promise<T>): Promise<T> {
+export async function sendAgain<T>(
+  { method, body, signal }: UpstreamRequest,
+  send: () => Promise<T>,
+): Promise<T> {
   try {
     return await send();
   } catch (error) {
-    if (body || (method !== 'GET' && method !== 'HEAD') || !isDropped(error)) throw error;
+    if (body || signal.aborted || (method !== 'GET' && method !== 'HEAD') || !isDropped(error)) throw error;
     return send();
   }
 }
