@@ -5,9 +5,16 @@
  */
 export { compileRules, type RuleSet } from './core/compile.ts';
 export type { CompiledRule, CompiledUpstream } from './core/compiled-rule.ts';
-export type { Credential } from './core/credential.ts';
+export type {
+  Authentication,
+  ClientCredential,
+  Credential,
+  CredentialProvider,
+  ProvidedCredential,
+} from './core/credential.ts';
 export { decide } from './core/decide.ts';
 export type {
+  CarryDecision,
   Decision,
   PassDecision,
   Provenance,
@@ -29,6 +36,7 @@ export { type Consideration, type Explanation, explain } from './core/explain.ts
 export { definePath, type PathCodec } from './core/path.ts';
 export { PatternError } from './core/pattern.ts';
 export type {
+  Admission,
   Answer,
   ByteStream,
   Delivery,
@@ -40,6 +48,7 @@ export type {
   Resource,
   RuleContext,
   SubjectKind,
+  Tools,
   UpstreamInfo,
 } from './core/protocol.ts';
 export type { HeaderFields, RequestDescriptor } from './core/request.ts';

@@ -4,7 +4,8 @@ import type { RuleSet } from '../core/compile.ts';
 import type { Decision } from '../core/decision.ts';
 import type { RequestDescriptor } from '../core/request.ts';
 import type { RuleSource } from '../core/rule-source.ts';
-import { createGateway, type GatewayRequest, type Outcome } from '../gateway/gateway.ts';
+import { createGateway } from '../gateway/gateway.ts';
+import type { GatewayRequest, Outcome } from '../gateway/gateway-request.ts';
 import { callHook } from '../gateway/hook.ts';
 import { createNodeTransport } from '../gateway/node-transport.ts';
 import type { GatewayResponse } from '../gateway/response.ts';
@@ -17,12 +18,14 @@ export type NodeCore = (request: NodeRequest, response: ServerResponse, next?: (
 
 /** Makes what the adapters for Node's own requests have in common. */
 export function createNodeCore(rules: RuleSet | RuleSource, options: AdapterOptions): NodeCore {
-  const { trustProxy = false, timeouts, onResponse, onUpstreamError } = options;
+  const { trustProxy = false, timeouts, tokenKey, onResponse, onUpstreamError, onRateLimit } = options;
   const origin = checkPublicOrigin(options.publicOrigin);
   const readForwarded = createReadForwarded(trustProxy);
   const gateway = createGateway(rules, {
     transport: options.transport ?? createNodeTransport(timeouts),
+    tokenKey,
     onUpstreamError,
+    onRateLimit,
   });
 
   return (request, response, next) => {

@@ -1,6 +1,7 @@
-import type { Decision, ProxyDecision } from '../core/decision.ts';
+import type { Decision } from '../core/decision.ts';
 import type { RequestDescriptor } from '../core/request.ts';
-import type { Timeouts, Transport, UpstreamError } from '../gateway/transport.ts';
+import type { GatewayHooks } from '../gateway/gateway.ts';
+import type { Timeouts, Transport } from '../gateway/transport.ts';
 import type { TrustProxy } from './_forwarded.ts';
 
 /** What became of one request, when its answer has ended. */
@@ -18,7 +19,7 @@ export interface AccessRecord {
 }
 
 /** Options that every adapter has. */
-export interface AdapterOptions {
+export interface AdapterOptions extends GatewayHooks {
   /**
    * Whether `X-Forwarded-Proto`, `-Host` and `-For` are believed: from anybody (`true`, safe only where nobody but your
    * proxy can connect), or from these addresses and networks. They decide which rules apply and which addresses
@@ -31,10 +32,13 @@ export interface AdapterOptions {
   readonly timeouts?: Timeouts | undefined;
   /** Sends the gateway's own requests. Default `node:http` on Node, `fetch` elsewhere. */
   readonly transport?: Transport | undefined;
+  /**
+   * The secret with which tokens for the clients of `auth: client` are sealed: at least 32 characters, the same for all
+   * instances that serve a host. Default one of the instance's own, which ends with it.
+   */
+  readonly tokenKey?: string | undefined;
   /** Told of every request of ours when its answer has ended. What it throws is ignored. */
   readonly onResponse?: ((record: AccessRecord) => void) | undefined;
-  /** Told of every upstream that failed a request. What it throws is ignored. */
-  readonly onUpstreamError?: ((error: UpstreamError, decision: ProxyDecision) => void) | undefined;
 }
 
 /**

@@ -83,6 +83,8 @@ function describe(decision: Decision): readonly string[] {
         `  answer ${decision.status}${decision.body === '' ? '' : `: ${decision.body.trimEnd()}`}`,
         ...describeProvenance(decision),
       ];
+    case 'carry':
+      return ['  answered here, after asking the upstreams', ...describeProvenance(decision)];
     case 'pass':
       return ['  pass: no rule takes it'];
   }

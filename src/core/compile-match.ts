@@ -47,7 +47,7 @@ export function compileMatch({ match, protocol }: Rule, report: Report): Match {
     return BROKEN;
   }
   try {
-    const [path, query] = protocol.subjects === 'path' ? splitQuery(match) : [match, undefined];
+    const [path, query] = splitQuery(match);
     return checkNames(join(path, compileQuery(query)), report);
   } catch (error) {
     if (!(error instanceof PatternError)) throw error;

@@ -1,6 +1,6 @@
 import { BROKEN, type Match } from './compile-match.ts';
 import type { CompiledUpstream } from './compiled-rule.ts';
-import { type Credential, holdCredential } from './credential.ts';
+import { type Authentication, holdCredential } from './credential.ts';
 import type { Report } from './errors.ts';
 import { parseAuthority, splitHost, takesName } from './host.ts';
 import { listNames } from './path.ts';
@@ -38,9 +38,9 @@ export function compileUpstreams(
     }
     if (match !== BROKEN) checkVariables(address, match, key, report, warn);
     checkAllow(config.allow, key, report);
-    const credential = config.auth ?? rule.auth;
-    warnDoubts(rule, address, hosts, credential, key, warn);
-    upstreams.push(compileUpstream(rule, match, address, config.allow ?? [], credential));
+    const auth = config.auth ?? rule.auth;
+    warnDoubts(rule, address, hosts, auth, key, warn);
+    upstreams.push(compileUpstream(rule, match, address, config.allow ?? [], auth));
   }
   // A copy has no room for more, which the rule set would keep.
   return [...upstreams];
@@ -51,18 +51,19 @@ function compileUpstream(
   match: Match,
   address: TargetAddress,
   allow: readonly string[],
-  credential: Credential | undefined,
+  auth: Authentication | undefined,
 ): CompiledUpstream {
   const origin = protocol.locate?.(address.origin) ?? address.origin;
   const upstream: CompiledUpstream = {
     origin,
     host: origin.slice(origin.indexOf('//') + 2),
-    authenticated: credential !== undefined,
+    authenticated: auth !== undefined,
+    delegated: auth === 'client',
     allow: allow.map((host) => host.toLowerCase()),
     place: compilePlace(protocol, match, address, encoding(match.fromQuery, encodeDelimiters, asItIs)),
     query: filling(address.query, encoding(match.fromQuery, asItIs, encodeAmpersands)),
   };
-  if (credential) holdCredential(upstream, credential);
+  if (auth && auth !== 'client') holdCredential(upstream, auth);
   return upstream;
 }
 
@@ -190,7 +191,7 @@ function warnDoubts(
   rule: Rule,
   { origin, host }: TargetAddress,
   hosts: readonly string[],
-  credential: Credential | undefined,
+  auth: Authentication | undefined,
   key: readonly (string | number)[],
   warn: Report,
 ): void {
@@ -203,14 +204,14 @@ function warnDoubts(
       `This leads to \`${name}\`, a host of this rule; if Turnout answers there, requests go round in a circle.`,
     );
   }
-  if (plain && credential && !isLoopback(name)) {
+  if (plain && auth && !isLoopback(name)) {
     warn(
       'insecure_credentials',
       key,
-      'The credential of this rule is sent without encryption; write `https://`.',
+      'Credentials are sent to this address without encryption; write `https://`.',
     );
   }
-  if (credential && rule.mode === 'redirect') {
+  if (auth && rule.mode === 'redirect') {
     warn(
       'redirect_without_credentials',
       key,

@@ -41,6 +41,7 @@ export function compileRules(rules: readonly Rule[]): RuleSet {
     const hosts = compileHosts(rule.host, report);
     const at = compileMount(rule, report);
     const upstreams = compileUpstreams(rule, match, hosts, report, collect(warnings, order));
+    const notice = compileNotice(rule, report);
     if (errors.length > mistakes) continue;
     const result: CompiledRule = {
       name,
@@ -53,6 +54,7 @@ export function compileRules(rules: readonly Rule[]): RuleSet {
       status: rule.status,
       downgrade: rule.downgrade ?? false,
       dropQuery: rule.query === 'drop',
+      notice,
       upstreams,
     };
     if (!addToIndex(index, result, match)) warnUnreachable(result, collect(warnings, order));
@@ -60,6 +62,22 @@ export function compileRules(rules: readonly Rule[]): RuleSet {
   }
   if (errors.length > 0) throw new RuleError(errors);
   return { rules: compiled, warnings, index };
+}
+
+/** More would not fit into what clients read of a field beside the others. */
+const MOST_NOTICE = 1000;
+
+function compileNotice({ notice, protocol }: Rule, report: Report): CompiledRule['notice'] {
+  if (notice === undefined) return undefined;
+  if (!/^[ -~]+$/.test(notice) || notice.length > MOST_NOTICE) {
+    report(
+      'invalid_notice',
+      ['notice'],
+      `A notice goes into a header field; write one line of at most ${MOST_NOTICE} printable ASCII characters.`,
+    );
+    return undefined;
+  }
+  return protocol.announce?.(notice) ?? { warning: `299 - "${notice.replace(/["\\]/g, '\\$&')}"` };
 }
 
 /** Adds every alternative on every host; tells whether any of them has a place of its own. */

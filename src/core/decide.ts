@@ -58,7 +58,7 @@ export function route(ruleSet: RuleSet, request: RequestDescriptor, attempt = 0)
     };
   const found = findMatch(ruleSet, request);
   if (!found) return PASS;
-  if ('rule' in found) return conclude(found, request, attempt);
+  if ('rule' in found) return conclude(ruleSet, found, request, attempt);
   const answer = found.refuse({ status: 404, message: 'No rule has this name.' });
   return { decision: respond(answer, { ...NOWHERE, protocol: found.name }), protocol: found };
 }
@@ -67,6 +67,19 @@ export function route(ruleSet: RuleSet, request: RequestDescriptor, attempt = 0)
 export function takes(ruleSet: RuleSet, rule: CompiledRule, request: RequestDescriptor): boolean {
   const found = findMatch(ruleSet, request, rule);
   return found !== undefined && 'rule' in found;
+}
+
+/** The upstreams of a protocol's rules on a request's host that want the client's own credential. */
+export function findDelegated(
+  ruleSet: RuleSet,
+  request: RequestDescriptor,
+  protocol: Protocol,
+): readonly CompiledUpstream[] {
+  const found: CompiledUpstream[] = [];
+  ruleSet.index.find(request.host, request.path, ({ groups }): undefined => {
+    for (const group of groups) if (group.protocol.name === protocol.name) found.push(...group.delegated);
+  });
+  return found;
 }
 
 /**
@@ -167,7 +180,7 @@ function readParams(
   return params;
 }
 
-function conclude(match: Match, request: RequestDescriptor, attempt: number): Route {
+function conclude(ruleSet: RuleSet, match: Match, request: RequestDescriptor, attempt: number): Route {
   const { protocol, rule, resource, subject, params } = match;
   const upstream = rule.upstreams[attempt];
   const context: RuleContext = {
@@ -179,6 +192,11 @@ function conclude(match: Match, request: RequestDescriptor, attempt: number): Ro
       (request.origin ?? `${request.scheme}://${request.host}`) +
       (request.base ?? '') +
       match.at.slice(0, -1),
+    delegated:
+      subject === undefined
+        ? findDelegated(ruleSet, request, protocol).length > 0
+        : (upstream?.delegated ?? false),
+    authorized: request.headers?.authorization !== undefined,
   };
   const delivery = protocol.deliver(resource, context);
   const place = subject === undefined || !upstream || !protocol.rename ? '' : upstream.place(params, subject);
@@ -210,8 +228,13 @@ function toDecision(
     params,
     purl: protocol.purl?.(resource, context.publicUrl),
   };
-  if (delivery.type === 'respond')
-    return respond(delivery.answer, match.subject === undefined ? { ...origin, rule: undefined } : origin);
+  const { notice } = match.rule;
+  if (delivery.type === 'respond') {
+    if (match.subject === undefined) return respond(delivery.answer, { ...origin, rule: undefined });
+    return respond(announce(delivery.answer, notice), origin);
+  }
+  if (delivery.type === 'carry')
+    return { type: 'carry', ...origin, rule: match.subject === undefined ? undefined : origin.rule };
   if (!upstream && match.rule.upstreams.length > 0)
     return respond(protocol.refuse({ status: 502, message: 'No upstream is left.' }), origin);
   if (!upstream) return respond({ status: 200, headers: TEXT, body: '' }, origin);
@@ -225,11 +248,14 @@ function toDecision(
   }
   const { rule, purl } = origin;
   const means = settle(delivery, match.rule, upstream, request);
+  const headers =
+    notice && delivery.headers ? { ...delivery.headers, ...notice } : (notice ?? delivery.headers);
   if (means.type === 'proxy')
     return {
       type: 'proxy',
       target,
       delivery: means.delivery,
+      headers,
       rule,
       protocol: protocol.name,
       resource,
@@ -240,12 +266,17 @@ function toDecision(
     type: 'redirect',
     status: means.status,
     location: target,
+    headers,
     rule,
     protocol: protocol.name,
     resource,
     params,
     purl,
   };
+}
+
+function announce(answer: Answer, notice: CompiledRule['notice']): Answer {
+  return notice ? { ...answer, headers: { ...answer.headers, ...notice } } : answer;
 }
 
 function pathOf(target: string, origin: string): string {
@@ -255,7 +286,7 @@ function pathOf(target: string, origin: string): string {
 
 /** What the rule and the request make of a protocol's wish. */
 function settle(
-  delivery: Exclude<Delivery, { type: 'respond' }>,
+  delivery: Extract<Delivery, { type: 'redirect' | 'proxy' }>,
   rule: CompiledRule,
   upstream: CompiledUpstream,
   request: RequestDescriptor,

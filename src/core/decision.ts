@@ -25,6 +25,8 @@ export interface RedirectDecision extends Provenance {
   readonly status: RedirectStatus;
   /** The absolute address; its origin is one that a rule names. */
   readonly location: string;
+  /** Header fields that the answer has besides, by lower-case name. */
+  readonly headers?: Readonly<Record<string, string>> | undefined;
 }
 
 /** The gateway fetches for the client. */
@@ -38,6 +40,8 @@ export interface ProxyDecision extends Provenance {
    * `relay` hands a redirect of the upstream to the client and streams anything else.
    */
   readonly delivery: 'stream' | 'rewrite' | 'relay';
+  /** Header fields that the answer has besides, by lower-case name. */
+  readonly headers?: Readonly<Record<string, string>> | undefined;
 }
 
 /** The answer is made here. */
@@ -52,6 +56,12 @@ export interface RespondDecision extends Provenance {
   readonly body: string;
 }
 
+/** The gateway makes the answer, with requests of its own if it takes some: a token for a client. */
+export interface CarryDecision extends Provenance {
+  /** The kind of decision. */
+  readonly type: 'carry';
+}
+
 /** No rule of ours. */
 export interface PassDecision {
   /** The kind of decision. */
@@ -59,4 +69,4 @@ export interface PassDecision {
 }
 
 /** What is done with a request. */
-export type Decision = RedirectDecision | ProxyDecision | RespondDecision | PassDecision;
+export type Decision = RedirectDecision | ProxyDecision | RespondDecision | CarryDecision | PassDecision;

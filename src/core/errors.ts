@@ -10,6 +10,7 @@ export const ISSUE_CODES = [
   'invalid_host',
   'invalid_match',
   'invalid_mount',
+  'invalid_notice',
   'invalid_syntax',
   'invalid_target',
   'invalid_value',

@@ -1,3 +1,4 @@
+import type { ClientCredential } from './credential.ts';
 import type { RedirectStatus } from './decision.ts';
 
 /** What a request asks for, in the terms of one protocol; each protocol has its own union of them. */
@@ -25,8 +26,10 @@ export interface UpstreamInfo {
   readonly origin: string;
   /** Host and port: `ghcr.io`. */
   readonly host: string;
-  /** Whether the rule holds a credential for it. */
+  /** Whether requests to it carry a credential, so that a redirect to it would lack one. */
   readonly authenticated: boolean;
+  /** Whether that credential is the client's own. */
+  readonly delegated: boolean;
 }
 
 /** What a protocol is told of the rule that a resource matched. */
@@ -41,6 +44,13 @@ export interface RuleContext {
   readonly upstream: UpstreamInfo | undefined;
   /** The address of the mount as clients know it, without a slash at its end. */
   readonly publicUrl: string;
+  /**
+   * Whether clients must show a credential of their own: for the upstream of this rule, or, when the resource is the
+   * whole mount, for that of any rule of this protocol on the host.
+   */
+  readonly delegated: boolean;
+  /** Whether the request shows a credential, good or not. */
+  readonly authorized: boolean;
 }
 
 /** An answer that is made here. */
@@ -60,12 +70,20 @@ export type Delivery =
       readonly type: 'redirect';
       /** The status that all clients of this ecosystem follow. */
       readonly status: RedirectStatus;
+      /** Header fields that the answer gets besides, by lower-case name. */
+      readonly headers?: Readonly<Record<string, string>> | undefined;
     }
   | {
       /** The gateway fetches. */
       readonly type: 'proxy';
       /** How the answer is handed on, as in `ProxyDecision`. */
       readonly delivery: 'stream' | 'rewrite' | 'relay';
+      /** Header fields that the answer gets besides, by lower-case name. */
+      readonly headers?: Readonly<Record<string, string>> | undefined;
+    }
+  | {
+      /** The answer is made by the protocol's `carry`, since it takes more than to know the request. */
+      readonly type: 'carry';
     }
   | {
       /** The answer is made here. */
@@ -82,6 +100,34 @@ export interface Refusal {
   readonly message: string;
   /** The header fields that go with it, such as `retry-after`. */
   readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** What became of a client's credential at an upstream. */
+export interface Admission {
+  /**
+   * `open`: no upstream wants the client's credential for this resource; `admitted`: the upstream takes it;
+   * `refused`: it does not.
+   */
+  readonly type: 'open' | 'admitted' | 'refused';
+  /** For how long the upstream takes it without being asked again, in seconds, if it says so. */
+  readonly expiresIn?: number | undefined;
+}
+
+/** What the gateway lends a protocol to make an answer with. */
+export interface Tools {
+  /** The `Authorization` of the request. */
+  readonly authorization: string | undefined;
+  /** Reads the request's body as text; `undefined` when it is longer than this many bytes. */
+  readBody(most: number): Promise<string | undefined>;
+  /**
+   * Asks the upstream that a resource leads to whether it takes a client's credential; for a resource of the whole
+   * mount, each that wants one until one takes it. Throws when the upstream gives no usable answer.
+   */
+  admit(resource: Resource, credential: ClientCredential | undefined): Promise<Admission>;
+  /** Makes a token that stands for a client's credential on this host, for so many seconds. */
+  issue(credential: ClientCredential | undefined, lifetime: number): Promise<string>;
+  /** Tells whether a token was issued for this host, and is still good. */
+  recognize(token: string): Promise<boolean>;
 }
 
 /** A body in pieces. */
@@ -121,9 +167,15 @@ export interface Protocol<R extends Resource = Resource> {
   readonly targetOptional?: boolean;
   /**
    * When the gateway shows a rule's credential: with the first request, or only when the upstream asks for it,
-   * as registries with token servers need. Default `first`.
+   * as registries with token servers need. With `challenge`, a client's own credential comes in a token that `carry`
+   * has issued, or as Basic. Default `first`.
    */
   readonly authentication?: 'first' | 'challenge';
+  /**
+   * The media type of errors that clients of this ecosystem read: an upstream's error in another one is put into the
+   * form of `refuse`. Default any.
+   */
+  readonly errorType?: string;
 
   /** Reads a request; `undefined` when it is none of this protocol. Never throws. */
   parse(request: ProtocolRequest): R | undefined;
@@ -140,8 +192,14 @@ export interface Protocol<R extends Resource = Resource> {
   locate?(origin: string): string;
   /** How a resource is delivered. */
   deliver(resource: R, context: RuleContext): Delivery;
+  /** Makes the answer to what `deliver` wants carried. What it throws is answered as the upstream's fault. */
+  carry?(resource: R, context: RuleContext, tools: Tools): Promise<Answer>;
   /** A refusal in the form that the clients of this ecosystem print. */
   refuse(refusal: Refusal): Answer;
+  /** The `WWW-Authenticate` with which clients are asked for a credential of their own; `error` says why once more. */
+  challenge?(resource: R, context: RuleContext, error?: 'invalid_token' | 'insufficient_scope'): string;
+  /** The header fields that show a rule's notice. Default `Warning` with the code 299, which most clients print. */
+  announce?(notice: string): Readonly<Record<string, string>>;
   /** The package URL of an artifact that is known under `publicUrl`. */
   purl?(resource: R, publicUrl: string): string | undefined;
   /** An upstream's document with its links leading through `publicUrl`. */

@@ -1,4 +1,4 @@
-import type { CompiledRule } from './compiled-rule.ts';
+import type { CompiledRule, CompiledUpstream } from './compiled-rule.ts';
 import { splitHost } from './host.ts';
 import type { Elements } from './matcher.ts';
 import type { PatternToken } from './pattern.ts';
@@ -35,6 +35,8 @@ export interface Group {
   readonly everything: Leaf[];
   /** The rule that resources of the whole mount follow: the first without a pattern, else the first. */
   whole: CompiledRule;
+  /** The upstreams that want the client's own credential, each origin once. */
+  readonly delegated: CompiledUpstream[];
 }
 
 /** The protocols of one mount; those that read any path come last. */
@@ -137,11 +139,16 @@ function groupOf(mount: Mount, rule: CompiledRule): Group {
   const { protocol } = rule;
   let group = mount.groups.find((other) => other.protocol.name === protocol.name);
   if (!group) {
-    group = { protocol, trie: createTrie(), everything: [], whole: rule };
+    group = { protocol, trie: createTrie(), everything: [], whole: rule, delegated: [] };
     mount.groups.push(group);
     mount.groups.sort((a, b) => Number(a.protocol.general ?? false) - Number(b.protocol.general ?? false));
   }
   if (rule.match === undefined && group.whole.match !== undefined) group.whole = rule;
+  for (const upstream of rule.upstreams) {
+    const { delegated, origin } = upstream;
+    if (delegated && !group.delegated.some((other) => other.origin === origin))
+      group.delegated.push(upstream);
+  }
   return group;
 }
 

@@ -1,4 +1,4 @@
-import type { Credential } from './credential.ts';
+import type { Authentication } from './credential.ts';
 import type { RedirectStatus } from './decision.ts';
 import type { Mode, Protocol, Resource } from './protocol.ts';
 
@@ -6,8 +6,11 @@ import type { Mode, Protocol, Resource } from './protocol.ts';
 export interface UpstreamConfig {
   /** The address: host and path, https unless it says otherwise, with the variables of `match` in the path. */
   readonly url: string;
-  /** What the gateway proves itself with there; never sent to another host. */
-  readonly auth?: Credential | undefined;
+  /**
+   * What the gateway proves itself with there, never sent to another host; or `client` for the credential that each
+   * client shows.
+   */
+  readonly auth?: Authentication | undefined;
   /**
    * Hosts, with a port if it is not the scheme's, to which this upstream may lead the gateway although they are not
    * public https addresses: token servers and blob stores in a private network.
@@ -39,7 +42,9 @@ export interface RuleConfig {
   /** Whether the request's query is carried over to the target, behind the target's own. Default `keep`. */
   readonly query?: 'keep' | 'drop' | undefined;
   /** What the gateway proves itself with at every upstream that has no `auth` of its own. */
-  readonly auth?: Credential | undefined;
+  readonly auth?: Authentication | undefined;
+  /** What users of this rule are told by their clients: one line of printable ASCII. */
+  readonly notice?: string | undefined;
 }
 
 /** A rule with its protocol, ready for `compileRules`. */

@@ -1,8 +1,8 @@
 import type { CompiledUpstream } from '../core/compiled-rule.ts';
-import { credentialOf } from '../core/credential.ts';
-import type { ByteStream, Protocol } from '../core/protocol.ts';
+import type { ClientCredential } from '../core/credential.ts';
+import type { Admission, ByteStream, Protocol } from '../core/protocol.ts';
 import { judge } from './address.ts';
-import type { ProtectionSpace, TokenBroker } from './token-broker.ts';
+import type { Authorization, ProtectionSpace, TokenBroker } from './token-broker.ts';
 import { createFetchToken } from './token-server.ts';
 import { type Transport, UpstreamError, type UpstreamRequest, type UpstreamResponse } from './transport.ts';
 
@@ -27,6 +27,10 @@ export interface Exchange {
   readonly protocol: Protocol;
   /** The name of the resource there, for which a token is good. */
   readonly place: string;
+  /** The credential for the upstream's own origin; no other sees it. */
+  readonly credential: ClientCredential | undefined;
+  /** An `Authorization` that goes to the upstream's own origin as it is, instead of a credential. */
+  readonly authorization?: string | undefined;
   /** Tells whether a redirect goes to the client instead of being followed. */
   relays(location: URL): boolean;
 }
@@ -93,16 +97,56 @@ async function send(
   method: string,
 ): Promise<UpstreamResponse> {
   const { transport, broker } = tools;
+  if (request.authorization !== undefined && target.origin === request.upstream.origin)
+    return transport(toUpstreamRequest(request, target, method, request.authorization));
   const space = spaceOf(request, target.origin);
   const fetchToken = createFetchToken(transport, request.upstream, target.origin);
-  const authorization = await broker.authorize(space, fetchToken);
-  const response = await transport(toUpstreamRequest(request, target, method, authorization));
+  const known = await broker.authorize(space, fetchToken);
+  const response = await transport(toUpstreamRequest(request, target, method, known?.field));
   const challenge = response.headers['www-authenticate'];
   if (response.status !== 401 || challenge === undefined || request.body) return response;
-  const answer = await broker.answer(space, challenge, authorization, fetchToken);
+  const answer = await broker.answer(space, challenge, known?.field, fetchToken);
   if (answer === undefined) return response;
   response.discard();
-  return transport(toUpstreamRequest(request, target, method, answer));
+  return transport(toUpstreamRequest(request, target, method, answer.field));
+}
+
+/**
+ * Asks whether an upstream takes a credential: a token server says so when it gives a token for it; of a password, only
+ * the answer to a request tells.
+ *
+ * @throws UpstreamError The upstream gives no usable answer.
+ */
+export async function admit(tools: ExchangeTools, request: Exchange): Promise<Admission> {
+  const { transport, broker } = tools;
+  const { origin } = request.upstream;
+  const target = { origin, path: request.target.slice(origin.length), guarded: false };
+  const space = spaceOf(request, origin);
+  const fetchToken = createFetchToken(transport, request.upstream, origin);
+  const known = await broker.authorize(space, fetchToken);
+  if (known?.expires !== undefined) return toAdmission(known.expires);
+  const status = await ask(known);
+  if (status.code !== 401) return judgeStatus(status.code);
+  const answer = status.challenge && (await broker.answer(space, status.challenge, known?.field, fetchToken));
+  if (!answer) return { type: 'refused' };
+  return answer.expires === undefined ? judgeStatus((await ask(answer)).code) : toAdmission(answer.expires);
+
+  async function ask(authorization: Authorization | undefined) {
+    const response = await transport(
+      toUpstreamRequest(request, target, request.method, authorization?.field),
+    );
+    response.discard();
+    return { code: response.status, challenge: response.headers['www-authenticate'] };
+  }
+
+  function judgeStatus(code: number): Admission {
+    if (code === 429 || code >= 500) throw new UpstreamError(`${origin} answers ${code}.`, 502);
+    return { type: code === 401 || code === 403 ? 'refused' : 'admitted' };
+  }
+}
+
+function toAdmission(expires: number): Admission {
+  return { type: 'admitted', expiresIn: Math.floor((expires - Date.now()) / 1000) };
 }
 
 function toUpstreamRequest(
@@ -121,9 +165,9 @@ function toUpstreamRequest(
 }
 
 /** A credential is for the origin that its rule names; any other gets what anybody gets. */
-function spaceOf({ upstream, protocol, place }: Exchange, origin: string): ProtectionSpace {
-  const credential = origin === upstream.origin ? credentialOf(upstream) : undefined;
-  return { origin, place, credential, eager: protocol.authentication !== 'challenge' };
+function spaceOf({ upstream, protocol, place, credential }: Exchange, origin: string): ProtectionSpace {
+  const own = origin === upstream.origin ? credential : undefined;
+  return { origin, place, credential: own, eager: protocol.authentication !== 'challenge' };
 }
 
 /** Addresses that are signed for GET refuse HEAD; asked again for GET, they tell the same fields. */

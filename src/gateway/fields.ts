@@ -16,6 +16,7 @@ const CONNECTION_SPECIFIC = new Set([
 /** What an upstream says to its own clients, of its own host. */
 const UPSTREAM_ONLY = new Set([
   'alt-svc',
+  'docker-ratelimit-source',
   'nel',
   'public-key-pins',
   'report-to',

@@ -4,13 +4,9 @@
  * @module
  */
 export { createFetchTransport } from './fetch-transport.ts';
-export {
-  createGateway,
-  type Gateway,
-  type GatewayOptions,
-  type GatewayRequest,
-  type Outcome,
-} from './gateway.ts';
+export { createGateway, type Gateway, type GatewayHooks, type GatewayOptions } from './gateway.ts';
+export type { GatewayRequest, Outcome } from './gateway-request.ts';
+export type { RateLimit } from './rate-limit.ts';
 export type { GatewayResponse } from './response.ts';
 export {
   type Timeouts,

@@ -22,8 +22,26 @@ export interface GatewayResponse {
 export function toRedirect({
   status,
   location,
-}: Pick<RedirectDecision, 'status' | 'location'>): GatewayResponse {
-  return { status, headers: { location, 'cache-control': 'no-store', 'content-length': '0' }, body: '' };
+  headers,
+}: Pick<RedirectDecision, 'status' | 'location' | 'headers'>): GatewayResponse {
+  return {
+    status,
+    headers: { ...headers, location, 'cache-control': 'no-store', 'content-length': '0' },
+    body: '',
+  };
+}
+
+/** An answer with more fields; those that may come several times are joined to the ones that are there. */
+export function withFields(
+  response: GatewayResponse,
+  fields: GatewayResponse['headers'] | undefined,
+): GatewayResponse {
+  if (!fields) return response;
+  const { warning } = response.headers;
+  const headers = { ...response.headers, ...fields };
+  if (warning !== undefined && fields.warning !== undefined)
+    headers.warning = `${warning}, ${fields.warning}`;
+  return { ...response, headers };
 }
 
 /** An answer that was made here. */

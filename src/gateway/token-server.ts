@@ -1,4 +1,5 @@
 import type { CompiledUpstream } from '../core/compiled-rule.ts';
+import type { ByteStream } from '../core/protocol.ts';
 import { judge } from './address.ts';
 import { readText } from './streams.ts';
 import type { FetchToken, TokenAnswer } from './token-broker.ts';
@@ -15,7 +16,7 @@ export function createFetchToken(
   upstream: CompiledUpstream,
   origin: string,
 ): FetchToken {
-  return async (url, authorization) => {
+  return async ({ url, authorization, form }) => {
     const verdict = judge(url, { origin, allow: upstream.allow });
     if (verdict === 'refused')
       throw new UpstreamError(
@@ -24,7 +25,7 @@ export function createFetchToken(
       );
     const signal = AbortSignal.timeout(TIMEOUT);
     const request: UpstreamRequest = {
-      method: 'GET',
+      method: form ? 'POST' : 'GET',
       origin: url.origin,
       path: url.pathname + url.search,
       headers: {
@@ -32,7 +33,9 @@ export function createFetchToken(
         'accept-encoding': 'identity',
         'user-agent': 'turnout',
         ...(authorization && { authorization }),
+        ...(form && { 'content-type': 'application/x-www-form-urlencoded' }),
       },
+      body: form && once(form.toString()),
       signal,
       guarded: verdict === 'guarded',
     };
@@ -53,6 +56,10 @@ async function askServer(transport: Transport, request: UpstreamRequest): Promis
   // A refusal is the upstream's word to the client; anything else is a token server out of order.
   if (status < 500 && status !== 429) return undefined;
   throw new UpstreamError(`${request.origin}: the token server answers ${status}.`, 502);
+}
+
+async function* once(text: string): ByteStream {
+  yield new TextEncoder().encode(text);
 }
 
 function readToken(text: string, origin: string): TokenAnswer {

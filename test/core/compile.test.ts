@@ -53,6 +53,12 @@ const mistakes: Partial<Record<IssueCode, readonly Mistake[]>> = {
     [files({ to: { url: to, allow: ['a.example', 'http://b'] } }), 'to.allow.1', '`http://b` is not a host'],
     [files({ to: [to, { url: to, allow: ['*.a'] }] }), 'to.1.allow.0', '`*.a` is not a host'],
   ],
+  invalid_notice: [
+    [images({ notice: '' }), 'notice', 'one line of at most 1000 printable ASCII characters'],
+    [images({ notice: 'two\nlines' }), 'notice', 'one line'],
+    [images({ notice: 'Wir ziehen um: häufige Fragen' }), 'notice', 'ASCII'],
+    [images({ notice: 'x'.repeat(1001) }), 'notice', 'at most 1000'],
+  ],
   invalid_mount: [
     [files({ at: 'pypi' }), 'at', '`pypi` is not a mount path', 'starts with a slash'],
     [files({ at: '' }), 'at', 'not a mount path'],
@@ -87,7 +93,7 @@ const mistakes: Partial<Record<IssueCode, readonly Mistake[]>> = {
     [files({ match: '/cli/:file?' }), 'match', 'a query parameter has no name', '`{…}`'],
     [files({ match: '/{a}?{b}?' }), 'match', 'write `\\?`'],
     [files({ match: '/a?b&' }), 'match', 'a query parameter has no name'],
-    [images({ match: 'acme/app?x=1' }), 'match', '`?` has a meaning of its own'],
+    [images({ match: 'acme/app?x=:' }), 'match', 'is not a pattern'],
   ],
   conflicting_parameter: [
     [files({ match: '/:a/:a' }), 'match', '`a` stands twice'],

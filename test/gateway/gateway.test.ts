@@ -4,7 +4,8 @@ import { compileRules, type RuleSet } from '../../src/core/compile.ts';
 import type { RequestDescriptor } from '../../src/core/request.ts';
 import { rule } from '../../src/core/rule.ts';
 import type { RuleSource } from '../../src/core/rule-source.ts';
-import { createGateway, type GatewayOptions, type Outcome } from '../../src/gateway/gateway.ts';
+import { createGateway, type GatewayOptions } from '../../src/gateway/gateway.ts';
+import type { Outcome } from '../../src/gateway/gateway-request.ts';
 import {
   type Transport,
   UpstreamError,

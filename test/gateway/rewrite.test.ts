@@ -7,13 +7,20 @@ import { prepareRewrite } from '../../src/gateway/rewrite.ts';
 import { npm } from '../../src/protocols/npm.ts';
 import { eventually } from './upstream.ts';
 
-const upstream = { origin: 'https://npm.example', host: 'npm.example', authenticated: false };
+const upstream = {
+  origin: 'https://npm.example',
+  host: 'npm.example',
+  authenticated: false,
+  delegated: false,
+};
 const context: RuleContext = {
   rule: 'packages',
   mode: 'auto',
   method: 'GET',
   upstream,
   publicUrl: 'https://npm.acme.dev',
+  delegated: false,
+  authorized: false,
 };
 const document = '{"versions":{"1.0.0":{"dist":{"tarball":"https://npm.example/a/-/a-1.0.0.tgz"}}}}';
 const rewritten = '{"versions":{"1.0.0":{"dist":{"tarball":"https://npm.acme.dev/a/-/a-1.0.0.tgz"}}}}';

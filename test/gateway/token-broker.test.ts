@@ -5,6 +5,7 @@ import {
   type FetchToken,
   type ProtectionSpace,
   type TokenAnswer,
+  type TokenBroker,
 } from '../../src/gateway/token-broker.ts';
 
 const user = { username: 'acme', password: 'pässword' };
@@ -19,12 +20,22 @@ const space = (change: Partial<ProtectionSpace> = {}): ProtectionSpace => ({
   ...change,
 });
 
+/** A broker whose authorizations are their fields. */
+function createBroker() {
+  const broker = createTokenBroker();
+  return {
+    authorize: async (...args: Parameters<TokenBroker['authorize']>) =>
+      (await broker.authorize(...args))?.field,
+    answer: async (...args: Parameters<TokenBroker['answer']>) => (await broker.answer(...args))?.field,
+  };
+}
+
 /** A token server that counts; it answers with `t1`, `t2`, … or what `answer` says. */
 function tokenServer(
   answer: (count: number) => TokenAnswer | undefined = (count) => ({ token: `t${count}`, expiresIn: 300 }),
 ) {
   const seen: (readonly [url: string, authorization: string | undefined])[] = [];
-  const fetchToken: FetchToken = async (url, authorization) => {
+  const fetchToken: FetchToken = async ({ url, authorization }) => {
     const count = seen.push([url.href, authorization]);
     await Promise.resolve();
     return answer(count);
@@ -53,13 +64,13 @@ describe('what is asked of a token server', () => {
     ],
   ])('%s', async (_, challenge, url) => {
     const { seen, fetchToken } = tokenServer();
-    expect(await createTokenBroker().answer(space(), challenge, undefined, fetchToken)).toBe('Bearer t1');
+    expect(await createBroker().answer(space(), challenge, undefined, fetchToken)).toBe('Bearer t1');
     expect(seen).toEqual([[url, undefined]]);
   });
 
   test('with the credential of the upstream', async () => {
     const { seen, fetchToken } = tokenServer();
-    await createTokenBroker().answer(space({ credential: user }), field, undefined, fetchToken);
+    await createBroker().answer(space({ credential: user }), field, undefined, fetchToken);
     expect(seen).toEqual([[expect.any(String), basic]]);
   });
 });
@@ -67,7 +78,7 @@ describe('what is asked of a token server', () => {
 describe('a kept token', () => {
   test('serves the next request without another 401', async () => {
     const { seen, fetchToken } = tokenServer();
-    const broker = createTokenBroker();
+    const broker = createBroker();
     expect(await broker.authorize(space(), fetchToken)).toBeUndefined();
     await broker.answer(space(), field, undefined, fetchToken);
     expect(await broker.authorize(space(), fetchToken)).toBe('Bearer t1');
@@ -82,7 +93,7 @@ describe('a kept token', () => {
     ['origin', field, { origin: 'https://registry.example:8443' }],
   ])('is of no use for another %s', async (_, challenge, change) => {
     const { seen, fetchToken } = tokenServer();
-    const broker = createTokenBroker();
+    const broker = createBroker();
     await broker.answer(space(), field, undefined, fetchToken);
     expect(await broker.answer(space(change), challenge, undefined, fetchToken)).toBe('Bearer t2');
     expect(seen).toHaveLength(2);
@@ -90,17 +101,19 @@ describe('a kept token', () => {
 
   test('is of use for another place that has the same challenge', async () => {
     const { seen, fetchToken } = tokenServer();
-    const broker = createTokenBroker();
+    const broker = createBroker();
     await broker.answer(space(), field, undefined, fetchToken);
     expect(await broker.answer(space({ place: 'c/d' }), field, undefined, fetchToken)).toBe('Bearer t1');
     expect(seen).toHaveLength(1);
   });
 
-  test('is not that of another user with the same name and password', async () => {
+  test('is that of everybody who shows the same credential, and of nobody else', async () => {
     const { fetchToken } = tokenServer();
-    const broker = createTokenBroker();
+    const broker = createBroker();
     await broker.answer(space({ credential: { ...user } }), field, undefined, fetchToken);
-    expect(await broker.authorize(space({ credential: { ...user } }), fetchToken)).toBeUndefined();
+    expect(await broker.authorize(space({ credential: { ...user } }), fetchToken)).toBe('Bearer t1');
+    for (const credential of [undefined, { ...user, password: 'other' }, { refreshToken: 'pässword' }])
+      expect(await broker.authorize(space({ credential }), fetchToken)).toBeUndefined();
   });
 });
 
@@ -130,7 +143,7 @@ describe('the life of a token', () => {
     ['the least that a server should give', 60, 54],
   ])('%s', async (_, expiresIn, seconds) => {
     const { seen, fetchToken } = tokenServer((count) => ({ token: `t${count}`, expiresIn }));
-    const broker = createTokenBroker();
+    const broker = createBroker();
     await broker.answer(space(), field, undefined, fetchToken);
     pass(seconds * 1000 - 100);
     expect(await broker.authorize(space(), fetchToken)).toBe('Bearer t1');
@@ -141,7 +154,7 @@ describe('the life of a token', () => {
 
   test.each([0, -5])('of %d seconds is one request', async (expiresIn) => {
     const { seen, fetchToken } = tokenServer((count) => ({ token: `t${count}`, expiresIn }));
-    const broker = createTokenBroker();
+    const broker = createBroker();
     expect(await broker.answer(space(), field, undefined, fetchToken)).toBe('Bearer t1');
     expect(await broker.authorize(space(), fetchToken)).toBe('Bearer t2');
     expect(seen).toHaveLength(2);
@@ -151,7 +164,7 @@ describe('the life of a token', () => {
 describe('requests at the same time', () => {
   test('that are challenged share one token request', async () => {
     const { seen, fetchToken } = tokenServer();
-    const broker = createTokenBroker();
+    const broker = createBroker();
     const answers = await Promise.all(
       Array.from({ length: 50 }, () => broker.answer(space(), field, undefined, fetchToken)),
     );
@@ -161,7 +174,7 @@ describe('requests at the same time', () => {
 
   test('whose token was revoked share one renewal', async () => {
     const { seen, fetchToken } = tokenServer();
-    const broker = createTokenBroker();
+    const broker = createBroker();
     await broker.answer(space(), field, undefined, fetchToken);
     const answers = await Promise.all(
       Array.from({ length: 50 }, () => broker.answer(space(), field, 'Bearer t1', fetchToken)),
@@ -172,7 +185,7 @@ describe('requests at the same time', () => {
 
   test('a refusal after the renewal of others does not renew again', async () => {
     const { seen, fetchToken } = tokenServer();
-    const broker = createTokenBroker();
+    const broker = createBroker();
     await broker.answer(space(), field, undefined, fetchToken);
     await broker.answer(space(), field, 'Bearer t1', fetchToken);
     expect(await broker.answer(space(), field, 'Bearer t1', fetchToken)).toBe('Bearer t2');
@@ -183,7 +196,7 @@ describe('requests at the same time', () => {
     const failing: FetchToken = vi.fn(async () => {
       throw new Error('down');
     });
-    const broker = createTokenBroker();
+    const broker = createBroker();
     const outcomes = await Promise.allSettled(
       Array.from({ length: 5 }, () => broker.answer(space(), field, undefined, failing)),
     );
@@ -202,19 +215,19 @@ describe('a challenge', () => {
     ['that is none', '', {}],
   ])('%s has no answer', async (_, challenge, change) => {
     const { seen, fetchToken } = tokenServer();
-    expect(await createTokenBroker().answer(space(change), challenge, undefined, fetchToken)).toBeUndefined();
+    expect(await createBroker().answer(space(change), challenge, undefined, fetchToken)).toBeUndefined();
     expect(seen).toEqual([]);
   });
 
   test('that the token server refuses has no answer', async () => {
     const { fetchToken } = tokenServer(() => undefined);
-    const broker = createTokenBroker();
+    const broker = createBroker();
     expect(await broker.answer(space({ credential: user }), field, undefined, fetchToken)).toBeUndefined();
     expect(await broker.authorize(space({ credential: user }), fetchToken)).toBeUndefined();
   });
 
   test('is passed over for one that can be answered', async () => {
-    const broker = createTokenBroker();
+    const broker = createBroker();
     const { fetchToken } = tokenServer();
     const both = `Negotiate, Bearer error="x", Basic realm="r", ${field}`;
     expect(await broker.answer(space(), both, undefined, fetchToken)).toBe('Bearer t1');
@@ -222,7 +235,7 @@ describe('a challenge', () => {
   });
 
   test('for Basic is remembered', async () => {
-    const broker = createTokenBroker();
+    const broker = createBroker();
     const { seen, fetchToken } = tokenServer();
     const own = space({ credential: user });
     expect(await broker.authorize(own, fetchToken)).toBeUndefined();
@@ -234,12 +247,12 @@ describe('a challenge', () => {
   test('after the same Basic credential has no better answer', async () => {
     const { fetchToken } = tokenServer();
     const own = space({ credential: user, eager: true });
-    expect(await createTokenBroker().answer(own, 'Basic realm="x"', basic, fetchToken)).toBeUndefined();
+    expect(await createBroker().answer(own, 'Basic realm="x"', basic, fetchToken)).toBeUndefined();
   });
 
   test('after a new token that is refused at once ends with one renewal', async () => {
     const { fetchToken } = tokenServer(() => ({ token: 'same', expiresIn: 300 }));
-    const broker = createTokenBroker();
+    const broker = createBroker();
     expect(await broker.answer(space(), field, undefined, fetchToken)).toBe('Bearer same');
     expect(await broker.answer(space(), field, 'Bearer same', fetchToken)).toBeUndefined();
   });
@@ -253,13 +266,13 @@ describe('a credential', () => {
     ['that is missing is not shown', { eager: true }, undefined],
   ])('%s', async (_, change, authorization) => {
     const { seen, fetchToken } = tokenServer();
-    expect(await createTokenBroker().authorize(space(change), fetchToken)).toBe(authorization);
+    expect(await createBroker().authorize(space(change), fetchToken)).toBe(authorization);
     expect(seen).toEqual([]);
   });
 
   test('that is a token does not give way to an anonymous one when it is refused', async () => {
     const { seen, fetchToken } = tokenServer();
-    const broker = createTokenBroker();
+    const broker = createBroker();
     const own = space({ credential: { token: 'pat' } });
     expect(await broker.answer(own, field, 'Bearer pat', fetchToken)).toBeUndefined();
     expect(await broker.authorize(own, fetchToken)).toBe('Bearer pat');

@@ -155,17 +155,19 @@ function requestOf(formatted: string, method: string): ProtocolRequest {
 
 /** What a protocol is told of a rule. */
 export function contextOf(mode: Mode, upstream: UpstreamInfo | undefined, method = 'GET'): RuleContext {
-  return { rule: 'rule', mode, method, upstream, publicUrl };
+  const delegated = upstream?.delegated ?? false;
+  return { rule: 'rule', mode, method, upstream, publicUrl, delegated, authorized: false };
 }
 
 /** An upstream by its address. */
 export function upstreamOf(address: string, authenticated = false): UpstreamInfo {
-  return { origin: address, host: address.slice(address.indexOf('//') + 2), authenticated };
+  return { origin: address, host: address.slice(address.indexOf('//') + 2), authenticated, delegated: false };
 }
 
 /** A delivery in a word: `307`, `stream`, `404 answered`. */
 export function showDelivery(delivery: Delivery): string {
   if (delivery.type === 'redirect') return `${delivery.status}`;
+  if (delivery.type === 'carry') return 'carried';
   return delivery.type === 'proxy' ? delivery.delivery : `${delivery.answer.status} answered`;
 }
 
@@ -229,7 +231,9 @@ export function testProtocol<R extends Resource>(
     if (subject !== undefined && protocol.subjects === 'path') expect(subject).toMatch(/^\//);
     if (subject !== undefined && protocol.subjects === 'name') expect(subject).not.toMatch(/^\/|\/$|\/\//);
     if (subject !== undefined && protocol.rename) {
-      expect(protocol.rename(resource, subject, upstream)).toEqual(resource);
+      const renamed = protocol.rename(resource, subject, upstream);
+      expect(protocol.subject(renamed)).toBe(subject);
+      expect(protocol.rename(renamed, subject, upstream)).toEqual(renamed);
       const other = `${subject}x`;
       expect(protocol.subject(protocol.rename(resource, other, upstream))).toBe(other);
     }
@@ -238,19 +242,31 @@ export function testProtocol<R extends Resource>(
     if (purl !== undefined) expect(parsePurl(purl).type).toMatch(/^[a-z]/);
   }
 
+  const held = { ...upstream, authenticated: true };
+  const own = { ...held, delegated: true };
+
   /** A delivery is one that can be carried out, in any mode. */
   function expectDeliveries(resource: R, method: string): void {
     for (const mode of ['auto', 'redirect', 'proxy'] as const) {
-      for (const to of [undefined, upstream, { ...upstream, authenticated: true }]) {
-        const delivery = protocol.deliver(resource, contextOf(mode, to, method));
-        if (delivery.type === 'respond') expectAnswer(delivery.answer);
-        // RFC 9110 §15.4: only these keep the method.
-        else if (delivery.type === 'redirect' && method !== 'GET' && method !== 'HEAD')
-          expect([307, 308]).toContain(delivery.status);
-        else if (delivery.type === 'proxy' && delivery.delivery === 'rewrite')
-          expect(protocol.rewrite).toBeDefined();
+      const contexts = [undefined, upstream, held, own].flatMap((to) => {
+        const context = contextOf(mode, to, method);
+        return [context, { ...context, authorized: true }];
+      });
+      for (const context of contexts) {
+        const delivery = protocol.deliver(resource, context);
+        expectDelivery(delivery, method);
       }
     }
+  }
+
+  function expectDelivery(delivery: Delivery, method: string): void {
+    if (delivery.type === 'respond') expectAnswer(delivery.answer);
+    else if (delivery.type === 'carry') expect(protocol.carry).toBeDefined();
+    // RFC 9110 §15.4: only these keep the method.
+    else if (delivery.type === 'redirect' && method !== 'GET' && method !== 'HEAD')
+      expect([307, 308]).toContain(delivery.status);
+    else if (delivery.type === 'proxy' && delivery.delivery === 'rewrite')
+      expect(protocol.rewrite).toBeDefined();
   }
 
   describe(`${protocol.name}: a request`, () => {

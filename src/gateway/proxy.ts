@@ -1,0 +1,192 @@
+import type { RuleSet } from '../core/compile.ts';
+import type { ClientCredential } from '../core/credential.ts';
+import { type Route, route } from '../core/decide.ts';
+import type { CarryDecision, ProxyDecision } from '../core/decision.ts';
+import type { RequestDescriptor } from '../core/request.ts';
+import type { ClientCredentials } from './client-credentials.ts';
+import type { CredentialKeeper } from './credential-keeper.ts';
+import { type Exchange, type ExchangeResult, type ExchangeTools, exchange } from './exchange.ts';
+import { selectRequestFields, single } from './fields.ts';
+import type { GatewayRequest, Outcome } from './gateway-request.ts';
+import { markForwarded } from './loop.ts';
+import { type RateLimit, readRateLimit } from './rate-limit.ts';
+import { mendError, refuseAlike, toRefusal, toUpstreamError } from './refusal.ts';
+import { type GatewayResponse, toClientResponse, withFields } from './response.ts';
+import { prepareRewrite, type Rewrite } from './rewrite.ts';
+import { UpstreamError } from './transport.ts';
+
+/** What carries decisions out that need an upstream. */
+export interface ProxyTools extends ExchangeTools {
+  /** Finds the credentials of rules. */
+  readonly keeper: CredentialKeeper;
+  /** Reads the credentials of clients. */
+  readonly clients: ClientCredentials;
+  /** Told of every upstream that failed a request. */
+  onUpstreamError(error: UpstreamError, decision: ProxyDecision | CarryDecision): void;
+  /** Told what an upstream says of its limits. */
+  onRateLimit(limit: RateLimit, decision: ProxyDecision): void;
+}
+
+/** A route that leads to an upstream. */
+export type ProxyRoute = { readonly [Key in keyof Route]-?: NonNullable<Route[Key]> } & {
+  readonly decision: ProxyDecision;
+};
+
+/** What a request is authorized with at an upstream. */
+type Proof = Pick<Exchange, 'credential' | 'authorization'>;
+
+const NEVER = new AbortController().signal;
+
+/** Tells whether a route leads to an upstream. */
+export function isProxyRoute(found: Route): found is ProxyRoute {
+  return found.decision.type === 'proxy';
+}
+
+/**
+ * Tries the upstreams of the rule in turn; the first that is in order answers, or else the last. `undefined` when a
+ * later upstream takes no proxying.
+ */
+export async function proxy(
+  tools: ProxyTools,
+  ruleSet: RuleSet,
+  request: GatewayRequest,
+  first: ProxyRoute,
+): Promise<Outcome | Route> {
+  const attempts = request.body ? 1 : first.rule.upstreams.length;
+  for (let attempt = 0; ; attempt++) {
+    const next = attempt === 0 ? first : route(ruleSet, request.descriptor, attempt);
+    if (!isProxyRoute(next)) return next;
+    const response = await tryUpstream(tools, request, next, attempt + 1 >= attempts);
+    if (response || request.signal?.aborted) return { decision: next.decision, response };
+  }
+}
+
+/** The answer of one upstream; `undefined` when another should be asked, or nobody waits for one any more. */
+async function tryUpstream(
+  tools: ProxyTools,
+  request: GatewayRequest,
+  next: ProxyRoute,
+  last: boolean,
+): Promise<GatewayResponse | undefined> {
+  const { decision, protocol, resource, context, upstream } = next;
+  const fields = markForwarded(selectRequestFields(request.descriptor.headers));
+  const rewrite =
+    decision.delivery === 'rewrite' ? prepareRewrite(fields, protocol, resource, context) : undefined;
+  try {
+    const proof = await findProof(tools, request.descriptor, next);
+    if (proof === 'invalid') return askForCredential(next, 'invalid_token');
+    const result = await fetchWith(tools, request, next, proof, rewrite?.headers ?? fields);
+    const { status, headers } = result.response;
+    const limit = readRateLimit(headers);
+    if (limit) tools.onRateLimit(limit, decision);
+    if (last || !isOutOfOrder(status)) return toAnswer(result, request.descriptor.method, next, rewrite);
+    result.response.discard();
+    throw new UpstreamError(`${upstream.origin} answers ${status}.`, 502);
+  } catch (error) {
+    if (request.signal?.aborted) return undefined;
+    const failure = toUpstreamError(error, upstream.origin);
+    tools.onUpstreamError(failure, decision);
+    return last ? toRefusal(protocol, failure.status) : undefined;
+  }
+}
+
+/** The rule's credential, or the client's own where the rule wants that one. */
+async function findProof(
+  { keeper, clients }: ProxyTools,
+  { headers, host }: RequestDescriptor,
+  { upstream, protocol }: ProxyRoute,
+): Promise<Proof | 'invalid'> {
+  if (!upstream.delegated) return { credential: await keeper.get(upstream) };
+  const authorization = single(headers?.authorization);
+  if (protocol.authentication !== 'challenge') return { credential: undefined, authorization };
+  return authorization === undefined ? { credential: undefined } : clients.read(authorization, host);
+}
+
+/** Fetches, and once more when a credential that can be fetched anew is no longer taken. */
+async function fetchWith(
+  tools: ProxyTools,
+  request: GatewayRequest,
+  next: ProxyRoute,
+  proof: Proof,
+  headers: Readonly<Record<string, string>>,
+): Promise<ExchangeResult> {
+  const result = await exchange(tools, toExchange(request, next, proof, headers));
+  const { response } = result;
+  if (next.upstream.delegated || request.body || (response.status !== 401 && response.status !== 403))
+    return result;
+  const other = await tools.keeper.replace(next.upstream, proof.credential);
+  if (!other) return result;
+  response.discard();
+  return exchange(tools, toExchange(request, next, { credential: other }, headers));
+}
+
+function toExchange(
+  { descriptor, body, signal = NEVER }: GatewayRequest,
+  next: ProxyRoute,
+  proof: Proof,
+  headers: Readonly<Record<string, string>>,
+): Exchange {
+  const { protocol, rule, upstream, place, decision } = next;
+  return {
+    method: descriptor.method,
+    target: decision.target,
+    headers,
+    body,
+    signal,
+    upstream,
+    protocol,
+    place,
+    ...proof,
+    relays(location) {
+      // A HEAD is resolved here: an address that is signed for GET refuses it.
+      if (decision.delivery !== 'relay' || descriptor.method === 'HEAD') return false;
+      if (!isDownloadable(location)) return false;
+      if (descriptor.scheme === 'https' && location.protocol === 'http:' && !rule.downgrade) return false;
+      // What is of the same protocol again wants an authorization that only we have.
+      return !(protocol.exclusive && protocol.parse({ method: 'GET', path: location.pathname }));
+    },
+  };
+}
+
+/** What is asked to learn whether an upstream takes a client's credential. */
+export function toAdmissionRequest(next: ProxyRoute, credential: ClientCredential | undefined): Exchange {
+  const request = { descriptor: { method: 'HEAD' } as RequestDescriptor };
+  return toExchange(request, next, { credential }, { 'user-agent': 'turnout' });
+}
+
+function toAnswer(
+  result: ExchangeResult,
+  method: string,
+  next: ProxyRoute,
+  rewrite: Rewrite | undefined,
+): GatewayResponse {
+  const { response } = result;
+  const { protocol, upstream, decision } = next;
+  const alike = result.relayed ? undefined : refuseAlike(protocol, response);
+  if (alike) response.discard();
+  const answer = alike ?? mendError(protocol, toClientResponse(result, method, rewrite));
+  const fields = withFields(answer, decision.headers);
+  if (response.status !== 401 || !upstream.delegated) return fields;
+  const challenge =
+    protocol.challenge?.(next.resource, next.context, 'insufficient_scope') ??
+    response.headers['www-authenticate'];
+  return withFields(fields, challenge === undefined ? undefined : { 'www-authenticate': challenge });
+}
+
+function askForCredential(
+  { protocol, resource, context }: ProxyRoute,
+  error: 'invalid_token',
+): GatewayResponse {
+  const challenge = protocol.challenge?.(resource, context, error);
+  return toRefusal(protocol, 401, challenge === undefined ? {} : { 'www-authenticate': challenge });
+}
+
+/** Tells whether clients download from an address; some would show a name and a password in it to its host. */
+function isDownloadable({ protocol, username, password }: URL): boolean {
+  return (protocol === 'https:' || protocol === 'http:') && username === '' && password === '';
+}
+
+/** What another upstream may do better; a refusal (401, 403) or an absence (404) is an answer. */
+function isOutOfOrder(status: number): boolean {
+  return status === 429 || status >= 500;
+}
