@@ -47,6 +47,7 @@ export type {
   Refusal,
   Resource,
   RuleContext,
+  ShownCredential,
   SubjectKind,
   Tools,
   UpstreamInfo,

@@ -36,9 +36,12 @@ async function explain(url: string, options: ExplainOptions): Promise<void> {
     const request = toDescriptor(url, options);
     const source = await loadRules(options.rules);
     source.close();
-    const { decision, considered } = explainRequest(source.current, request);
+    const { decision, considered, leadsTo } = explainRequest(source.current, request);
     if (options.json) print(JSON.stringify(decision));
-    else print(`${request.method} ${url}`, ...describe(decision), '', ...considered.map(describeRule));
+    else {
+      const lead = leadsTo.length > 0 ? [`  clients are sent on to ${leadsTo.join(', ')}`] : [];
+      print(`${request.method} ${url}`, ...describe(decision), ...lead, '', ...considered.map(describeRule));
+    }
   } catch (error) {
     fail(error);
   }

@@ -40,7 +40,9 @@ export function compileUpstreams(
     checkAllow(config.allow, key, report);
     const auth = config.auth ?? rule.auth;
     warnDoubts(rule, address, hosts, auth, key, warn);
-    upstreams.push(compileUpstream(rule, match, address, config.allow ?? [], auth));
+    const upstream = compileUpstream(rule, match, address, config.allow ?? [], auth);
+    advise(rule, upstream, key, warn);
+    upstreams.push(upstream);
   }
   // A copy has no room for more, which the rule set would keep.
   return [...upstreams];
@@ -225,6 +227,17 @@ function warnDoubts(
       'Clients that came over https are not redirected to http but served through the gateway; write `https://`, or `downgrade: true` if all your clients follow.',
     );
   }
+}
+
+function advise(
+  { protocol, mode }: Rule,
+  upstream: CompiledUpstream,
+  key: readonly (string | number)[],
+  warn: Report,
+): void {
+  // What is redirected, clients ask for themselves.
+  const advice = mode === 'redirect' ? undefined : protocol.advise?.(upstream);
+  if (advice) warn('missing_credentials', key, advice);
 }
 
 function isLoopback(name: string): boolean {

@@ -14,6 +14,7 @@ export const ISSUE_CODES = [
   'invalid_syntax',
   'invalid_target',
   'invalid_value',
+  'missing_credentials',
   'missing_key',
   'missing_target',
   'missing_variable',

@@ -21,6 +21,8 @@ export interface Explanation {
   readonly decision: Decision;
   /** Every rule, in the order in which they were written. */
   readonly considered: readonly Consideration[];
+  /** The hosts to which the upstream may send the client on, as far as they are known. */
+  readonly leadsTo: readonly string[];
 }
 
 /** Decides, and says of every rule why the request follows it or why not. */
@@ -32,7 +34,13 @@ export function explain(ruleSet: RuleSet, request: RequestDescriptor): Explanati
     const chosen = named && rule === found.rule;
     return { rule: rule.name, chosen, reason: chosen ? CHOSEN : findReason(ruleSet, rule, request, found) };
   });
-  return { decision, considered };
+  return { decision, considered, leadsTo: listHosts(found) };
+}
+
+/** Only a client that is redirected, here or by the upstream, reaches another host. */
+function listHosts({ decision, protocol, upstream }: Route): readonly string[] {
+  const leaves = decision.type === 'redirect' || (decision.type === 'proxy' && decision.delivery === 'relay');
+  return (leaves && upstream && protocol?.leadsTo?.(upstream)) || [];
 }
 
 const CHOSEN = 'It is the most specific rule that takes the request.';

@@ -113,10 +113,18 @@ export interface Admission {
   readonly expiresIn?: number | undefined;
 }
 
+/** The credential that a request shows. */
+export interface ShownCredential {
+  /** How: not at all, as Basic, or in a token that was issued here for this host and is still good. */
+  readonly source: 'none' | 'basic' | 'token';
+  /** The credential; `undefined` for nobody in particular. */
+  readonly credential: ClientCredential | undefined;
+}
+
 /** What the gateway lends a protocol to make an answer with. */
 export interface Tools {
-  /** The `Authorization` of the request. */
-  readonly authorization: string | undefined;
+  /** Reads the credential that the request shows; `invalid` when it is none that anybody could take. */
+  readCredential(): Promise<ShownCredential | 'invalid'>;
   /** Reads the request's body as text; `undefined` when it is longer than this many bytes. */
   readBody(most: number): Promise<string | undefined>;
   /**
@@ -126,8 +134,6 @@ export interface Tools {
   admit(resource: Resource, credential: ClientCredential | undefined): Promise<Admission>;
   /** Makes a token that stands for a client's credential on this host, for so many seconds. */
   issue(credential: ClientCredential | undefined, lifetime: number): Promise<string>;
-  /** Tells whether a token was issued for this host, and is still good. */
-  recognize(token: string): Promise<boolean>;
 }
 
 /** A body in pieces. */
@@ -190,6 +196,10 @@ export interface Protocol<R extends Resource = Resource> {
   rename?(resource: R, subject: string, upstream: UpstreamInfo): R;
   /** The origin where an upstream's interface is, when people know it by another (`docker.io`). */
   locate?(origin: string): string;
+  /** What somebody should know who leads a rule to an upstream; one sentence, with what to write instead. */
+  advise?(upstream: UpstreamInfo): string | undefined;
+  /** The hosts to which an upstream sends clients on, as far as they are known; `*.` for any labels in front. */
+  leadsTo?(upstream: UpstreamInfo): readonly string[];
   /** How a resource is delivered. */
   deliver(resource: R, context: RuleContext): Delivery;
   /** Makes the answer to what `deliver` wants carried. What it throws is answered as the upstream's fault. */

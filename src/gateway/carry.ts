@@ -79,14 +79,13 @@ function createTools(
   }
 
   return {
-    authorization: single(descriptor.headers?.authorization),
+    readCredential: () => clients.read(single(descriptor.headers?.authorization), descriptor.host),
     readBody: (most) => (body ? readText(body, most).catch(() => undefined) : Promise.resolve('')),
     admit: (resource, credential) =>
       protocol.subject(resource) === undefined
         ? admitAnywhere(resource, credential)
         : admitAt(resource, credential),
     issue: (credential, lifetime) => clients.issue(credential, descriptor.host, lifetime),
-    recognize: async (token) => (await clients.read(`Bearer ${token}`, descriptor.host)) !== 'invalid',
   };
 }
 

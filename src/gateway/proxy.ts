@@ -99,7 +99,8 @@ async function findProof(
   if (!upstream.delegated) return { credential: await keeper.get(upstream) };
   const authorization = single(headers?.authorization);
   if (protocol.authentication !== 'challenge') return { credential: undefined, authorization };
-  return authorization === undefined ? { credential: undefined } : clients.read(authorization, host);
+  const shown = await clients.read(authorization, host);
+  return shown === 'invalid' ? shown : { credential: shown.credential };
 }
 
 /** Fetches, and once more when a credential that can be fetched anew is no longer taken. */

@@ -55,7 +55,10 @@ async function askServer(transport: Transport, request: UpstreamRequest): Promis
   discard();
   // A refusal is the upstream's word to the client; anything else is a token server out of order.
   if (status < 500 && status !== 429) return undefined;
-  throw new UpstreamError(`${request.origin}: the token server answers ${status}.`, 502);
+  throw new UpstreamError(
+    `${request.origin}: the token server answers ${status}.`,
+    status === 429 ? 429 : 502,
+  );
 }
 
 async function* once(text: string): ByteStream {

@@ -57,10 +57,10 @@ export const DEFAULT_TIMEOUTS: Required<Timeouts> = { connect: 10_000, headers: 
 export class UpstreamError extends Error {
   /** The name, by which other copies of this package know it too. */
   override readonly name = 'UpstreamError';
-  /** The status for the client: 502, or 504 when time ran out. */
-  readonly status: 502 | 504;
+  /** The status for the client: 502, 504 when time ran out, or 429 when a token server wants fewer requests. */
+  readonly status: 429 | 502 | 504;
 
-  constructor(message: string, status: 502 | 504, options?: ErrorOptions) {
+  constructor(message: string, status: 429 | 502 | 504, options?: ErrorOptions) {
     super(message, options);
     this.status = status;
   }

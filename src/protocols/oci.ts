@@ -5,12 +5,24 @@
  * @module
  */
 import { rewriteJsonStrings } from '../core/json-rewrite.ts';
-import type { Answer, Delivery, Protocol, Refusal, RuleContext, UpstreamInfo } from '../core/protocol.ts';
+import type { Answer, Delivery, Protocol, Refusal, RuleContext, Tools } from '../core/protocol.ts';
+import { findApiHost, findRegistry } from './_oci-registries.ts';
+import { answerToken } from './_oci-token.ts';
 
 /** Whether this is a registry, and whether it wants a token: `/v2/` (end-1). */
 export interface OciPing {
   /** The kind of resource. */
   readonly type: 'ping';
+}
+
+/** A token for a client that shows a credential of its own. */
+export interface OciToken {
+  /** The kind of resource. */
+  readonly type: 'token';
+  /** The method: `GET`, or `POST` of a form. */
+  readonly method: 'GET' | 'POST';
+  /** The query: `service`, and a `scope` for each repository. */
+  readonly query?: string;
 }
 
 /** A manifest or an index by tag or digest (end-3). */
@@ -21,8 +33,10 @@ export interface OciManifest {
   readonly name: string;
   /** A tag or a digest. */
   readonly reference: string;
-  /** The query, without the mirror's `ns`. */
+  /** The query, without `ns`. */
   readonly query?: string;
+  /** The registry that the client means, when it asks here as its mirror (`ns`). */
+  readonly namespace?: string;
 }
 
 /** A blob, by digest (end-2). */
@@ -33,8 +47,10 @@ export interface OciBlob {
   readonly name: string;
   /** The digest. */
   readonly digest: string;
-  /** The query, without the mirror's `ns`. */
+  /** The query, without `ns`. */
   readonly query?: string;
+  /** The registry that the client means, when it asks here as its mirror (`ns`). */
+  readonly namespace?: string;
 }
 
 /** The list of tags (end-8). */
@@ -45,6 +61,8 @@ export interface OciTags {
   readonly name: string;
   /** The query: `n`, `last`, or what the registry's `Link` says. */
   readonly query?: string;
+  /** The registry that the client means, when it asks here as its mirror (`ns`). */
+  readonly namespace?: string;
 }
 
 /** What refers to a manifest: signatures, attestations (end-12). */
@@ -57,6 +75,8 @@ export interface OciReferrers {
   readonly digest: string;
   /** The query: `artifactType`, or what the registry's `Link` says. */
   readonly query?: string;
+  /** The registry that the client means, when it asks here as its mirror (`ns`). */
+  readonly namespace?: string;
 }
 
 /** A request that would change a registry. */
@@ -76,7 +96,18 @@ export interface OciUnknown {
 }
 
 /** Anything that a client asks of a registry. */
-export type OciResource = OciPing | OciManifest | OciBlob | OciTags | OciReferrers | OciPush | OciUnknown;
+export type OciResource =
+  | OciPing
+  | OciToken
+  | OciManifest
+  | OciBlob
+  | OciTags
+  | OciReferrers
+  | OciPush
+  | OciUnknown;
+
+/** What has a name. */
+type OciContent = OciManifest | OciBlob | OciTags | OciReferrers;
 
 // Distribution specification, "Pulling manifests": <name>, and <reference> as a tag.
 const NAME = /^[a-z\d]+(?:(?:[./]|__?|-+)[a-z\d]+)*$/;
@@ -87,11 +118,9 @@ const MAX_NAME = 255;
 
 const API_VERSION = { 'docker-distribution-api-version': 'registry/2.0' };
 
-/** The hosts whose public images need no token, so that every client survives a redirect to them. */
-const OPEN_REGISTRIES =
-  /^(?:mcr\.microsoft\.com|registry\.k8s\.io|quay\.io|(?:[\w-]+\.)?gcr\.io|[\w-]+-docker\.pkg\.dev)$/;
-const DOCKER_HUB = 'registry-1.docker.io';
-const DOCKER_HUB_ALIASES = /^https:\/\/(?:(?:index\.|www\.)?docker\.io|(?:registry\.)?hub\.docker\.com)$/;
+const TOKEN = '/token';
+/** Of nothing (SHA-256): asked for only to learn whether a registry would answer. */
+const EMPTY = 'sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855';
 
 /** The protocol of container registries. */
 export const oci: Protocol<OciResource> = {
@@ -100,29 +129,34 @@ export const oci: Protocol<OciResource> = {
   exclusive: true,
   rootOnly: true,
   authentication: 'challenge',
+  errorType: 'application/json',
 
   parse({ method, path, query }) {
+    if (path === TOKEN) return parseToken(method, query);
     if (!path.startsWith('/v2') || (path.length > 3 && path[3] !== '/')) return undefined;
     if (method !== 'GET' && method !== 'HEAD') return { type: 'push', path };
     if (path.length <= 4) return { type: 'ping' };
-    return parseContent(path, withoutNamespace(query)) ?? { type: 'unknown', path };
+    const content = parseContent(path);
+    return content ? asking(content, query) : { type: 'unknown', path };
   },
 
   format(resource) {
     switch (resource.type) {
       case 'ping':
         return '/v2/';
+      case 'token':
+        return withQuery(TOKEN, resource);
       case 'push':
       case 'unknown':
         return resource.path;
       case 'manifest':
-        return withQuery(`/v2/${resource.name}/manifests/${resource.reference}`, resource.query);
+        return withQuery(`/v2/${resource.name}/manifests/${resource.reference}`, resource);
       case 'blob':
-        return withQuery(`/v2/${resource.name}/blobs/${resource.digest}`, resource.query);
+        return withQuery(`/v2/${resource.name}/blobs/${resource.digest}`, resource);
       case 'tags':
-        return withQuery(`/v2/${resource.name}/tags/list`, resource.query);
+        return withQuery(`/v2/${resource.name}/tags/list`, resource);
       case 'referrers':
-        return withQuery(`/v2/${resource.name}/referrers/${resource.digest}`, resource.query);
+        return withQuery(`/v2/${resource.name}/referrers/${resource.digest}`, resource);
     }
   },
 
@@ -130,26 +164,31 @@ export const oci: Protocol<OciResource> = {
 
   rename(resource, subject, upstream) {
     if (!('name' in resource)) return resource;
+    // Distribution specification, "Registry Proxying": `ns` is for the mirror, not for the registry behind it.
+    const { namespace: _, ...content } = resource;
     // Docker Hub keeps images without a namespace under `library`; only the client knows that, and only for its own host.
-    return {
-      ...resource,
-      name: upstream.host === DOCKER_HUB && !subject.includes('/') ? `library/${subject}` : subject,
-    };
+    const below = findRegistry(upstream.host)?.library && !subject.includes('/');
+    return { ...content, name: below ? `library/${subject}` : subject };
   },
 
-  locate: (origin) => (DOCKER_HUB_ALIASES.test(origin) ? `https://${DOCKER_HUB}` : origin),
+  locate(origin) {
+    const host = origin.startsWith('https://') ? origin.slice('https://'.length) : '';
+    const api = findApiHost(host);
+    return api === host ? origin : `https://${api}`;
+  },
 
-  deliver(resource, { mode, upstream }) {
+  advise: ({ host, authenticated }) => (authenticated ? undefined : findRegistry(host)?.advice),
+
+  leadsTo: ({ host }) => findRegistry(host)?.blobs ?? [],
+
+  deliver(resource, context) {
     switch (resource.type) {
       case 'ping':
-        return {
-          type: 'respond',
-          answer: {
-            status: 200,
-            headers: { 'content-type': 'application/json', ...API_VERSION },
-            body: '{}',
-          },
-        };
+        return deliverPing(resource, context);
+      case 'token':
+        return context.delegated
+          ? { type: 'carry' }
+          : refuse({ status: 404, message: 'No token is needed.' });
       case 'push':
         return refuse({
           status: 405,
@@ -158,19 +197,32 @@ export const oci: Protocol<OciResource> = {
         });
       case 'unknown':
         return refuse({ status: 404, message: 'There is nothing to pull at this path.' });
-      case 'manifest':
-        return mode === 'redirect'
-          ? { type: 'redirect', status: 307 }
-          : { type: 'proxy', delivery: 'stream' };
-      case 'blob':
-        return deliverBlob(mode, upstream);
-      case 'tags':
-      case 'referrers':
-        return { type: 'proxy', delivery: 'rewrite' };
+      default:
+        if (context.delegated && !context.authorized) return askForCredential(resource, context);
+        return withNamespace(deliverContent(resource, context), resource);
     }
   },
 
+  async carry(resource, context, tools) {
+    if (resource.type === 'token') {
+      return answerToken(resource.method, resource.query, tools, {
+        toResource: (name) =>
+          name !== undefined && NAME.test(name) ? { type: 'blob', name, digest: EMPTY } : { type: 'ping' },
+        refuse: toAnswer,
+      });
+    }
+    return answerPing(resource, context, tools);
+  },
+
   refuse: toAnswer,
+
+  challenge(resource, { publicUrl }, error) {
+    const service = publicUrl.slice(publicUrl.indexOf('//') + 2);
+    const params = [`realm="${publicUrl}${TOKEN}"`, `service="${service}"`];
+    if ('name' in resource) params.push(`scope="repository:${resource.name}:pull"`);
+    if (error) params.push(`error="${error}"`);
+    return `Bearer ${params.join(',')}`;
+  },
 
   purl(resource, publicUrl) {
     if (resource.type !== 'manifest') return undefined;
@@ -193,7 +245,7 @@ export const oci: Protocol<OciResource> = {
 };
 
 /** Reads `/v2/<name>/<kind>/<reference>` from the right, since a name may have segments called `tags` or `blobs`. */
-function parseContent(path: string, query: string | undefined): OciResource | undefined {
+function parseContent(path: string): OciContent | undefined {
   const [before, last] = findLastSlashes(path);
   const kind = path.slice(before + 1, last);
   const name = path.slice(4, before);
@@ -202,19 +254,24 @@ function parseContent(path: string, query: string | undefined): OciResource | un
   switch (kind) {
     case 'manifests':
       return TAG.test(reference) || DIGEST.test(reference)
-        ? asking({ type: 'manifest', name, reference }, query)
+        ? { type: 'manifest', name, reference }
         : undefined;
     case 'blobs':
-      return DIGEST.test(reference) ? asking({ type: 'blob', name, digest: reference }, query) : undefined;
+      return DIGEST.test(reference) ? { type: 'blob', name, digest: reference } : undefined;
     case 'referrers':
-      return DIGEST.test(reference)
-        ? asking({ type: 'referrers', name, digest: reference }, query)
-        : undefined;
+      return DIGEST.test(reference) ? { type: 'referrers', name, digest: reference } : undefined;
     case 'tags':
-      return reference === 'list' ? asking({ type: 'tags', name }, query) : undefined;
+      return reference === 'list' ? { type: 'tags', name } : undefined;
     default:
       return undefined;
   }
+}
+
+/** Clients name the service that the challenge named; what has neither a service nor a scope is somebody's download. */
+function parseToken(method: string, query: string | undefined): OciToken | undefined {
+  if (method === 'POST') return query ? { type: 'token', method, query } : { type: 'token', method };
+  if (method !== 'GET' || !query || !/(?:^|&)(?:service|scope)=/.test(query)) return undefined;
+  return { type: 'token', method, query };
 }
 
 /** Where the last two slashes are, from the left: `indexOf` is many times as fast as `lastIndexOf`. */
@@ -232,33 +289,72 @@ function decodeColon(reference: string): string {
   return reference.includes('%') ? reference.replace(/%3a/i, ':') : reference;
 }
 
-function asking(
-  resource: OciManifest | OciBlob | OciTags | OciReferrers,
-  query: string | undefined,
-): OciResource {
-  return query ? { ...resource, query } : resource;
+/** Takes the mirror's `ns` (distribution specification, "Registry Proxying") out of the query. */
+function asking(content: OciContent, query: string | undefined): OciContent {
+  if (!query) return content;
+  if (!query.includes('ns=')) return { ...content, query };
+  const parameters = query.split('&');
+  const namespace = parameters.find((parameter) => parameter.startsWith('ns='))?.slice('ns='.length);
+  const rest = parameters.filter((parameter) => !parameter.startsWith('ns=')).join('&');
+  return { ...content, ...(rest && { query: rest }), ...(namespace && { namespace }) };
 }
 
-/** Distribution specification, "Registry Proxying": `ns` is for the mirror, not for the registry behind it. */
-function withoutNamespace(query: string | undefined): string | undefined {
-  if (!query?.includes('ns=')) return query;
-  return query
-    .split('&')
-    .filter((parameter) => !parameter.startsWith('ns='))
-    .join('&');
+function withQuery(
+  path: string,
+  { query, namespace }: { readonly query?: string; readonly namespace?: string },
+): string {
+  const ns = namespace && `ns=${namespace}`;
+  const whole = query && ns ? `${query}&${ns}` : (query ?? ns);
+  return whole ? `${path}?${whole}` : path;
 }
 
-function withQuery(path: string, query: string | undefined): string {
-  return query ? `${path}?${query}` : path;
+/** Clients of most kinds decide by the ping alone whether to authenticate, for every image of the host. */
+function deliverPing(resource: OciPing, context: RuleContext): Delivery {
+  if (!context.delegated) return { type: 'respond', answer: PONG };
+  return context.authorized ? { type: 'carry' } : askForCredential(resource, context);
 }
 
-function deliverBlob(mode: RuleContext['mode'], upstream: UpstreamInfo | undefined): Delivery {
-  if (mode === 'proxy') return { type: 'proxy', delivery: 'stream' };
-  const open = upstream !== undefined && !upstream.authenticated && OPEN_REGISTRIES.test(upstream.host);
+const PONG: Answer = {
+  status: 200,
+  headers: { 'content-type': 'application/json', ...API_VERSION },
+  body: '{}',
+};
+
+async function answerPing(resource: OciResource, context: RuleContext, tools: Tools): Promise<Answer> {
+  const shown = await tools.readCredential();
+  if (shown === 'invalid') return toChallenge(resource, context, 'invalid_token');
+  if (shown.source === 'token') return PONG;
+  const { type } = await tools.admit(resource, shown.credential);
+  return type === 'refused' ? toChallenge(resource, context, 'invalid_token') : PONG;
+}
+
+function askForCredential(resource: OciResource, context: RuleContext): Delivery {
+  return { type: 'respond', answer: toChallenge(resource, context) };
+}
+
+function toChallenge(resource: OciResource, context: RuleContext, error?: 'invalid_token'): Answer {
+  const challenge = oci.challenge?.(resource, context, error) ?? '';
+  const message = error ? 'This credential is not taken.' : 'A token is needed.';
+  return toAnswer({ status: 401, message, headers: { 'www-authenticate': challenge } });
+}
+
+function deliverContent(resource: OciContent, { mode, method, upstream }: RuleContext): Delivery {
+  if (resource.type === 'tags' || resource.type === 'referrers')
+    return { type: 'proxy', delivery: 'rewrite' };
+  if (mode === 'redirect') return { type: 'redirect', status: 307 };
+  if (resource.type === 'manifest' || mode === 'proxy') return { type: 'proxy', delivery: 'stream' };
+  // A HEAD is resolved here: the addresses that registries sign are good for GET alone.
+  const open = upstream && !upstream.authenticated && findRegistry(upstream.host)?.wants === 'nothing';
+  if (open && method === 'GET') return { type: 'redirect', status: 307 };
   // A registry that wants a token has to be asked by us; its signed address needs none and goes to the client.
-  return mode === 'redirect' || open
-    ? { type: 'redirect', status: 307 }
-    : { type: 'proxy', delivery: 'relay' };
+  return { type: 'proxy', delivery: 'relay' };
+}
+
+/** Distribution specification, "Registry Proxying": a mirror says for which registry it answered. */
+function withNamespace(delivery: Delivery, { namespace }: OciContent): Delivery {
+  if (namespace === undefined || !/^[\w.:-]{1,255}$/.test(namespace)) return delivery;
+  if (delivery.type !== 'redirect' && delivery.type !== 'proxy') return delivery;
+  return { ...delivery, headers: { 'oci-namespace': namespace } };
 }
 
 function refuse(refusal: Refusal): Delivery {

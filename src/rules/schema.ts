@@ -176,6 +176,12 @@ const rule = document(
       'Credential for every upstream',
       'What the gateway proves itself with at every upstream that has no `auth` of its own.',
     ),
+    notice: document(
+      z.optional(text('text')),
+      'Notice',
+      'What users of this rule are told by their clients: one line of printable ASCII, sent as `Warning: 299` or as what the clients of the protocol print.',
+      { examples: ['This name moves; use get.acme.dev/acme/app.'] },
+    ),
   }),
   'Rule',
   'On this host, names of this protocol that match go there.',

@@ -140,6 +140,14 @@ const mistakes: Partial<Record<IssueCode, readonly Mistake[]>> = {
 };
 
 const doubts: Partial<Record<IssueCode, readonly Mistake[]>> = {
+  missing_credentials: [
+    [rule(oci, { to: 'docker.io/acme' }), 'to', 'counts the pulls of all your users', '`auth:`'],
+    [
+      rule(oci, { to: ['ghcr.io', { url: '123456789012.dkr.ecr.eu-central-1.amazonaws.com' }] }),
+      'to.1.url',
+      '`auth: ecr`',
+    ],
+  ],
   unused_parameter: [
     [files({ match: '/:a/:b', to: 'a.example/:a' }), 'to', '`b`'],
     [files({ match: '/:a/:b', to: ['a.example/:a/:b', 'b.example/x'] }), 'to.1', '`a`, `b`'],

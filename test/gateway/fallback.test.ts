@@ -13,7 +13,9 @@ const path = '/v2/app/manifests/1.0';
 const status =
   (code: number): Handler =>
   (_, response) =>
-    void response.writeHead(code, { 'retry-after': '3' }).end(`says ${code}`);
+    void response
+      .writeHead(code, { 'retry-after': '3', 'content-type': 'application/json' })
+      .end(`says ${code}`);
 const good: Handler = (_, response) => void response.end('from the second');
 
 describe.each(transports)('several upstreams, over %s', (_, createTransport) => {

@@ -18,7 +18,10 @@ describe.each(transports)('a token server, over %s', (_, createTransport) => {
   async function front(realm: string, allow: readonly string[] = [], timeouts: Timeouts = {}) {
     const registry = await startUpstream((request, response) => {
       if (request.headers.authorization === 'Bearer good') return void response.end('manifest');
-      response.writeHead(401, { 'www-authenticate': `Bearer realm="${realm}",scope="repository:app:pull"` });
+      response.writeHead(401, {
+        'www-authenticate': `Bearer realm="${realm}",scope="repository:app:pull"`,
+        'content-type': 'application/json',
+      });
       response.end('{"errors":[{"code":"UNAUTHORIZED"}]}');
     });
     const gateway = await serve([rule(oci, { to: { url: registry.origin, auth, allow } })], {
@@ -68,7 +71,6 @@ describe.each(transports)('a token server, over %s', (_, createTransport) => {
     ['answers with a token that would end the field', json({ token: 'a\r\nx: y' })],
     ['answers 500', (_, response) => void response.writeHead(500).end('no')],
     ['answers 503', (_, response) => void response.writeHead(503).end('no')],
-    ['answers 429', (_, response) => void response.writeHead(429).end('no')],
     [
       'answers two megabytes',
       (_, response) => void response.end(`{"a":"${'x'.repeat(2_000_000)}","token":"good"}`),
@@ -83,6 +85,12 @@ describe.each(transports)('a token server, over %s', (_, createTransport) => {
     const { gateway, registry } = await front(`${tokens.origin}/token`);
     expect(await ask(gateway.origin, path)).toMatchObject({ status: 502, headers: { 'retry-after': '10' } });
     await eventually(() => tokens.underWay + registry.underWay, 3000).toBeLessThan(3);
+  });
+
+  test('that wants fewer requests makes it 429', async () => {
+    const tokens = await startUpstream((_, response) => void response.writeHead(429).end('no'), '127.0.0.3');
+    const { gateway } = await front(`${tokens.origin}/token`);
+    expect(await ask(gateway.origin, path)).toMatchObject({ status: 429, headers: { 'retry-after': '10' } });
   });
 
   test('where nothing listens makes it 502', async () => {

@@ -200,23 +200,29 @@ testProtocol(oci, [
 
   // Queries.
   {
-    title: "a mirror's namespace, which stays here",
+    title: "a mirror's namespace",
     path: '/v2/app/manifests/1',
     query: 'ns=docker.io',
-    canonical: '/v2/app/manifests/1',
-    resource: { type: 'manifest', name: 'app', reference: '1' },
+    resource: { type: 'manifest', name: 'app', reference: '1', namespace: 'docker.io' },
   },
   {
     title: 'a namespace among others',
     path: '/v2/app/tags/list',
     query: 'n=2&ns=docker.io&last=a',
-    canonical: '/v2/app/tags/list?n=2&last=a',
-    resource: { type: 'tags', name: 'app', query: 'n=2&last=a' },
+    canonical: '/v2/app/tags/list?n=2&last=a&ns=docker.io',
+    resource: { type: 'tags', name: 'app', query: 'n=2&last=a', namespace: 'docker.io' },
   },
   {
     title: 'two namespaces',
     path: `/v2/app/blobs/${sha256}`,
     query: 'ns=a&ns=b',
+    canonical: `/v2/app/blobs/${sha256}?ns=a`,
+    resource: { type: 'blob', name: 'app', digest: sha256, namespace: 'a' },
+  },
+  {
+    title: 'no namespace',
+    path: `/v2/app/blobs/${sha256}`,
+    query: 'ns=',
     canonical: `/v2/app/blobs/${sha256}`,
     resource: { type: 'blob', name: 'app', digest: sha256 },
   },
@@ -240,7 +246,35 @@ testProtocol(oci, [
   { title: 'the first version', path: '/v1/_ping', resource: undefined },
   { title: 'what only starts so', path: '/v2x/app/manifests/1', resource: undefined },
   { title: 'capitals', path: '/V2/app/manifests/1', resource: undefined },
-  { title: 'a token', path: '/token', query: 'service=x', resource: undefined },
+  {
+    title: 'a token',
+    path: '/token',
+    query: 'service=x',
+    resource: { type: 'token', method: 'GET', query: 'service=x' },
+  },
+  {
+    title: 'a token for a scope alone',
+    path: '/token',
+    query: 'account=me&scope=repository:app:pull',
+    resource: { type: 'token', method: 'GET', query: 'account=me&scope=repository:app:pull' },
+  },
+  {
+    title: 'a token, by a form',
+    method: 'POST',
+    path: '/token',
+    resource: { type: 'token', method: 'POST' },
+  },
+  {
+    title: 'a token, by a form with a query',
+    method: 'POST',
+    path: '/token',
+    query: 'a=1',
+    resource: { type: 'token', method: 'POST', query: 'a=1' },
+  },
+  { title: 'a file of that name', path: '/token', resource: undefined },
+  { title: 'a file with a query', path: '/token', query: 'services=x&ascope=y', resource: undefined },
+  { title: 'what is below', path: '/token/x', query: 'service=x', resource: undefined },
+  { title: 'a change of a token', method: 'PUT', path: '/token', query: 'service=x', resource: undefined },
 ]);
 
 const upstreams = {
