@@ -10,6 +10,10 @@ import { createAdmin } from './_admin.ts';
 import { describeRules } from './_describe-rules.ts';
 import { drain } from './_drain.ts';
 import { complain, count, fail, print } from './_output.ts';
+import { createUpstreamLog } from './_upstream-log.ts';
+
+/** The environment's name for the secret that instances share which serve clients with credentials of their own. */
+const TOKEN_KEY = 'TURNOUT_TOKEN_KEY';
 
 interface ServeOptions {
   readonly port: number;
@@ -93,7 +97,8 @@ async function start(file: string, options: ServeOptions): Promise<void> {
     trustProxy: options.trustProxy,
     publicOrigin: options.publicOrigin,
     onResponse: createAccessLog(options.log),
-    onUpstreamError: (error, { rule }) => complain(`turnout: rule ${rule}: ${error.message}`),
+    tokenKey: process.env[TOKEN_KEY],
+    ...createUpstreamLog(),
   });
   const server = createServer(
     { headersTimeout: 10_000, requestTimeout: 60_000, connectionsCheckingInterval: 1000 },
@@ -110,6 +115,7 @@ async function start(file: string, options: ServeOptions): Promise<void> {
   warn(source.current);
   print(
     ...describeRules(source.current, address),
+    ...explainTokenKey(source.current),
     '',
     `turnout ready at ${address}${adminServer ? `, admin at ${addressOf(adminServer)}` : ''}, ${count(source.current.rules.length, 'rule')}, revision ${source.revision}`,
   );
@@ -127,6 +133,13 @@ async function start(file: string, options: ServeOptions): Promise<void> {
 
 function warn(rules: RuleSet): void {
   for (const issue of rules.warnings) complain(`${formatIssue(issue)} (warning)`);
+}
+
+function explainTokenKey({ rules }: RuleSet): readonly string[] {
+  const needed = rules.some((rule) => rule.upstreams.some(({ delegated }) => delegated));
+  return needed && process.env[TOKEN_KEY] === undefined
+    ? [`tokens for clients end with this process; set ${TOKEN_KEY} to share them among instances`]
+    : [];
 }
 
 /** A line of the program's own among those of requests. */

@@ -109,6 +109,7 @@ const ATTESTATIONS = new RegExp(`^/-/npm/v1/attestations/(${NAME})(?:@|%40)(${WO
 export const npm: Protocol<NpmResource> = {
   name: 'npm',
   subjects: 'name',
+  errorType: 'application/json',
 
   parse({ method, path, query }) {
     const service = path.startsWith('/-/');
@@ -167,6 +168,9 @@ export const npm: Protocol<NpmResource> = {
   },
 
   refuse: toAnswer,
+
+  // What npm prints of an answer's fields (npm-registry-fetch, check-response.js).
+  announce: (notice) => ({ 'npm-notice': notice }),
 
   purl(resource) {
     if (!('name' in resource) || resource.name === undefined || resource.type === 'write') return undefined;

@@ -97,7 +97,9 @@ describe.each(transports)('a rewritten document, over %s', (_, createTransport) 
   test('that does not exist is told of in the upstream’s words', async () => {
     const { gateway } = await front(
       (_, response) =>
-        void response.writeHead(404, { 'content-encoding': 'gzip' }).end(gzipSync('{"error":"Not found"}')),
+        void response
+          .writeHead(404, { 'content-encoding': 'gzip', 'content-type': 'application/json' })
+          .end(gzipSync('{"error":"Not found"}')),
     );
     expect(await ask(gateway.origin, '/a', { headers })).toMatchObject({
       status: 404,

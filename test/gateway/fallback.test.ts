@@ -126,7 +126,10 @@ describe.each(transports)('several upstreams, over %s', (_, createTransport) => 
 
   test('do not each get a body that can be sent once', async () => {
     const first = await startUpstream(
-      (request, response) => void request.resume().on('end', () => response.writeHead(503).end('busy')),
+      (request, response) =>
+        void request
+          .resume()
+          .on('end', () => response.writeHead(503, { 'content-type': 'application/json' }).end('busy')),
     );
     const second = await startUpstream(good);
     const gateway = await serve([rule(npm, { to: [first.origin, second.origin], mode: 'proxy' })], {

@@ -4,6 +4,7 @@ import { compileRules } from '../../src/core/compile.ts';
 import { decide } from '../../src/core/decide.ts';
 import type { Mode } from '../../src/core/protocol.ts';
 import { rule } from '../../src/core/rule.ts';
+import { findRegistry, knownRegistries } from '../../src/protocols/_oci-registries.ts';
 import { type OciResource, oci } from '../../src/protocols/oci.ts';
 import {
   contextOf,
@@ -592,4 +593,87 @@ test('a rule is tried by a pull, without the scheme', () => {
   expect(oci.usage('acme/<image>', 'https://get.acme.example')).toBe(
     'docker pull get.acme.example/acme/<image>',
   );
+});
+
+describe('what is known of a registry', () => {
+  test.each<readonly [host: string, name: string | undefined]>([
+    ['registry-1.docker.io', 'Docker Hub'],
+    ['docker.io', undefined],
+    ['ghcr.io', 'GitHub Container Registry'],
+    ['gcr.io', 'Google Artifact Registry'],
+    ['us-central1-docker.pkg.dev', 'Google Artifact Registry'],
+    ['quay.io', 'Quay'],
+    ['123456789012.dkr.ecr.eu-central-1.amazonaws.com', 'Amazon ECR'],
+    ['123456789012.dkr.ecr-fips.us-gov-west-1.amazonaws.com', 'Amazon ECR'],
+    ['123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn', 'Amazon ECR'],
+    ['123456789012.dkr-ecr.eu-central-1.on.aws', 'Amazon ECR'],
+    ['123456789012.dkr.ecr.eu-central-1.amazonaws.com.evil.example', undefined],
+    ['public.ecr.aws', 'Amazon ECR Public'],
+    ['acme.azurecr.io', 'Azure Container Registry'],
+    ['evil.example.azurecr.io', undefined],
+    ['registry.gitlab.com', 'GitLab'],
+    ['mcr.microsoft.com', 'Microsoft Artifact Registry'],
+    ['registry.k8s.io', 'Kubernetes'],
+    ['harbor.acme.example', undefined],
+  ])('%s: %s', (host, name) => {
+    expect(findRegistry(host)?.name).toBe(name);
+  });
+
+  test.each(knownRegistries)(
+    '$name is one registry, with hosts that are hosts',
+    ({ blobs, aliases, ...known }) => {
+      for (const host of blobs) expect(host).toMatch(/^(?:\*\.)?(?:[a-z\d-]+\.)+[a-z]+$/);
+      if (aliases) expect(findRegistry(aliases.api)?.name).toBe(known.name);
+      if (known.wants === 'credential') expect(known.advice).toContain('auth');
+    },
+  );
+
+  test('is what a rule is advised of, unless it has a credential', () => {
+    const hub = upstreamOf('https://registry-1.docker.io');
+    expect(oci.advise?.(hub)).toContain('Docker Hub counts');
+    expect(oci.advise?.({ ...hub, authenticated: true })).toBeUndefined();
+    expect(oci.advise?.(upstreamOf('https://harbor.acme.example'))).toBeUndefined();
+  });
+
+  test('is where clients are sent on to', () => {
+    expect(oci.leadsTo?.(upstreamOf('https://ghcr.io'))).toEqual(['pkg-containers.githubusercontent.com']);
+    expect(oci.leadsTo?.(upstreamOf('https://harbor.acme.example'))).toEqual([]);
+  });
+});
+
+describe('a client that shall show its own credential', () => {
+  const own = { ...upstreamOf('https://ghcr.io', true), delegated: true };
+  const context = contextOf('auto', own);
+  const realm =
+    'Bearer realm="https://get.acme.example:8443/mount/token",service="get.acme.example:8443/mount"';
+
+  test.each<readonly [string, OciResource, string]>([
+    ['the ping', { type: 'ping' }, ''],
+    ['a manifest', manifest, ',scope="repository:acme/app:pull"'],
+    ['a blob', blob, ',scope="repository:acme/app:pull"'],
+    ['tags', tags, ',scope="repository:acme/app:pull"'],
+  ])('is asked for it by %s, and then not again', (_, resource, scope) => {
+    const delivery = oci.deliver(resource, context);
+    expect(delivery).toMatchObject({
+      type: 'respond',
+      answer: { status: 401, headers: { 'www-authenticate': realm + scope } },
+    });
+    expect(['carried', 'stream', 'relay', 'rewrite']).toContain(
+      showDelivery(oci.deliver(resource, { ...context, authorized: true })),
+    );
+  });
+
+  test('is not asked before it is told that it cannot push', () => {
+    expect(showDelivery(oci.deliver({ type: 'push', path: '/v2/a' }, context))).toBe('405 answered');
+  });
+
+  test.each([
+    ['invalid_token', ',error="invalid_token"'],
+    ['insufficient_scope', ',error="insufficient_scope"'],
+    [undefined, ''],
+  ] as const)('is told %s', (error, text) => {
+    expect(oci.challenge?.(manifest, context, error)).toBe(
+      `${realm},scope="repository:acme/app:pull"${text}`,
+    );
+  });
 });
