@@ -40,6 +40,7 @@ export type {
   Answer,
   ByteStream,
   Delivery,
+  Lead,
   Message,
   Mode,
   Protocol,
@@ -50,6 +51,7 @@ export type {
   ShownCredential,
   SubjectKind,
   Tools,
+  UpstreamDocument,
   UpstreamInfo,
 } from './core/protocol.ts';
 export type { HeaderFields, RequestDescriptor } from './core/request.ts';

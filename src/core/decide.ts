@@ -69,6 +69,18 @@ export function takes(ruleSet: RuleSet, rule: CompiledRule, request: RequestDesc
   return found !== undefined && 'rule' in found;
 }
 
+/** Where the upstream of a route has another resource of the same rule; `undefined` for a route without one. */
+export function locateBeside(
+  { decision, rule, upstream, protocol }: Route,
+  resource: Resource,
+): string | undefined {
+  if (decision.type === 'pass' || !rule || !upstream || !protocol) return undefined;
+  const params = decision.params ?? NO_PARAMS;
+  const subject = protocol.subject(resource);
+  const place = subject === undefined || !protocol.rename ? '' : upstream.place(params, subject);
+  return targetOf({ protocol, rule, resource, subject, params, at: '/' }, upstream, place);
+}
+
 /** The upstreams of a protocol's rules on a request's host that want the client's own credential. */
 export function findDelegated(
   ruleSet: RuleSet,
@@ -309,12 +321,7 @@ function isSafe(method: string): boolean {
 }
 
 /** Joins texts; nothing is resolved, so that no path can lead to another origin. */
-function targetOf(
-  match: Match,
-  upstream: CompiledUpstream,
-  place: string,
-  carried: string | undefined,
-): string {
+function targetOf(match: Match, upstream: CompiledUpstream, place: string, carried?: string): string {
   const { protocol, rule, resource, subject, params } = match;
   const renamed =
     subject !== undefined && protocol.rename ? protocol.rename(resource, place, upstream) : resource;

@@ -121,8 +121,34 @@ export interface ShownCredential {
   readonly credential: ClientCredential | undefined;
 }
 
+/** A document of an upstream, as a protocol reads it. */
+export interface UpstreamDocument extends Message {
+  /** The status. */
+  readonly status: number;
+}
+
+/** Where something is, as an upstream's document says. */
+export interface Lead {
+  /** The address; absolute. */
+  readonly url: string;
+  /** The status of a redirect there. */
+  readonly status: RedirectStatus;
+}
+
 /** What the gateway lends a protocol to make an answer with. */
 export interface Tools {
+  /**
+   * Fetches a resource from the rule's upstream, with what that needs, redirects followed; the body must be read to its
+   * end, or left by `return`. Throws when the upstream gives no usable answer.
+   */
+  fetch(resource: Resource, headers?: Readonly<Record<string, string>>): Promise<UpstreamDocument>;
+  /**
+   * A text that is made once for many requests: kept for so many seconds, for this upstream and key, unless clients
+   * show credentials of their own. What `make` throws is not kept.
+   */
+  keep(key: string, seconds: number, make: () => Promise<string>): Promise<string>;
+  /** Gives up what is kept for a key. */
+  forget(key: string): void;
   /** Reads the credential that the request shows; `invalid` when it is none that anybody could take. */
   readCredential(): Promise<ShownCredential | 'invalid'>;
   /** Reads the request's body as text; `undefined` when it is longer than this many bytes. */
@@ -141,6 +167,8 @@ export type ByteStream = AsyncIterable<Uint8Array>;
 
 /** An upstream's answer on its way to the client. */
 export interface Message {
+  /** The address that it came from in the end, against which its relative links are resolved. */
+  readonly url: string;
   /** The header fields by lower-case name. */
   readonly headers: Readonly<Record<string, string>>;
   /** The body, with any content encoding removed. */
@@ -202,8 +230,11 @@ export interface Protocol<R extends Resource = Resource> {
   leadsTo?(upstream: UpstreamInfo): readonly string[];
   /** How a resource is delivered. */
   deliver(resource: R, context: RuleContext): Delivery;
-  /** Makes the answer to what `deliver` wants carried. What it throws is answered as the upstream's fault. */
-  carry?(resource: R, context: RuleContext, tools: Tools): Promise<Answer>;
+  /**
+   * Makes the answer to what `deliver` wants carried, or says where it is: then the client is redirected there, or the
+   * gateway fetches it, as the rule wants. What it throws is answered as the upstream's fault.
+   */
+  carry?(resource: R, context: RuleContext, tools: Tools): Promise<Answer | Lead>;
   /** A refusal in the form that the clients of this ecosystem print. */
   refuse(refusal: Refusal): Answer;
   /** The `WWW-Authenticate` with which clients are asked for a credential of their own; `error` says why once more. */
@@ -213,7 +244,7 @@ export interface Protocol<R extends Resource = Resource> {
   /** The package URL of an artifact that is known under `publicUrl`. */
   purl?(resource: R, publicUrl: string): string | undefined;
   /** An upstream's document with its links leading through `publicUrl`. */
-  rewrite?(resource: R, message: Message, context: RuleContext): Message;
+  rewrite?(resource: R, message: Message, context: RuleContext): Pick<Message, 'headers' | 'body'>;
   /** A shell line that tries a rule: `subject` is its pattern with the variables shown as `<name>`. */
   usage(subject: string, publicUrl: string): string;
 }

@@ -1,95 +1,237 @@
 import type { RuleSet } from '../core/compile.ts';
 import type { CompiledUpstream } from '../core/compiled-rule.ts';
 import type { ClientCredential } from '../core/credential.ts';
-import { findDelegated, type Route, route } from '../core/decide.ts';
-import type { CarryDecision } from '../core/decision.ts';
-import type { Admission, Protocol, Resource, Tools } from '../core/protocol.ts';
-import { admit, type Exchange } from './exchange.ts';
-import { single } from './fields.ts';
+import { findDelegated, locateBeside, type Route, route } from '../core/decide.ts';
+import type { CarryDecision, Decision, ProxyDecision } from '../core/decision.ts';
+import type {
+  Admission,
+  Answer,
+  Lead,
+  Protocol,
+  Resource,
+  Tools,
+  UpstreamDocument,
+} from '../core/protocol.ts';
+import type { RequestDescriptor } from '../core/request.ts';
+import { admit, type Exchange, exchange } from './exchange.ts';
+import { selectRequestFields, selectResponseFields, single } from './fields.ts';
 import type { GatewayRequest, Outcome } from './gateway-request.ts';
-import { isProxyRoute, type ProxyTools, toAdmissionRequest } from './proxy.ts';
+import { markForwarded } from './loop.ts';
+import {
+  findProof,
+  isDownloadable,
+  isProxyRoute,
+  type ProxyRoute,
+  type ProxyTools,
+  toAdmissionRequest,
+  tryUpstream,
+} from './proxy.ts';
 import { toRefusal, toUpstreamError } from './refusal.ts';
-import { toResponse } from './response.ts';
+import { type GatewayResponse, toRedirect, toResponse, withFields } from './response.ts';
+import { decode } from './rewrite.ts';
 import { readText } from './streams.ts';
+import { UpstreamError } from './transport.ts';
 
 /** A route whose answer its protocol makes. */
-export type CarryRoute = {
-  readonly [Key in 'protocol' | 'resource' | 'context']: NonNullable<Route[Key]>;
-} & {
-  readonly decision: CarryDecision;
-};
+export type CarryRoute = Route & {
+  readonly [Key in 'protocol' | 'resource' | 'context' | 'rule']: NonNullable<Route[Key]>;
+} & { readonly decision: CarryDecision };
 
 /** The most upstreams that are asked whether they know a client who does not say for what. */
 const MOST_UPSTREAMS = 8;
 
 const NEVER = new AbortController().signal;
 
-/** Lets a protocol make the answer. */
+/** Tells whether a protocol makes the answer of a route. */
+export function isCarryRoute(found: Route): found is CarryRoute {
+  return found.decision.type === 'carry';
+}
+
+/** Lets a protocol make the answer; by the next upstream of the rule when one is out of order. */
 export async function carry(
   tools: ProxyTools,
   ruleSet: RuleSet,
   request: GatewayRequest,
-  { decision, protocol, resource, context }: CarryRoute,
+  first: CarryRoute,
 ): Promise<Outcome> {
-  try {
-    const answer = await protocol.carry?.(resource, context, createTools(tools, ruleSet, request, protocol));
-    return { decision, response: answer ? toResponse(answer) : toRefusal(protocol, 502) };
-  } catch (error) {
-    if (request.signal?.aborted) return { decision, response: undefined };
-    const failure = toUpstreamError(error, protocol.name);
-    tools.onUpstreamError(failure, decision);
-    return { decision, response: toRefusal(protocol, failure.status) };
+  const attempts = request.body ? 1 : Math.max(1, first.rule.upstreams.length);
+  for (let attempt = 0; ; attempt++) {
+    const next = attempt === 0 ? first : route(ruleSet, request.descriptor, attempt);
+    if (!isCarryRoute(next)) return { decision: first.decision, response: toRefusal(first.protocol, 502) };
+    const outcome = await tryCarry(tools, ruleSet, request, next, attempt + 1 >= attempts);
+    if (outcome) return outcome;
   }
 }
 
-function createTools(
+/** What came of one upstream; `undefined` when another should be asked. */
+async function tryCarry(
   tools: ProxyTools,
   ruleSet: RuleSet,
-  { descriptor, body }: GatewayRequest,
-  protocol: Protocol,
-): Tools {
-  const { clients } = tools;
-
-  /** Where a request for a resource would lead that shows a credential. */
-  async function admitAt(resource: Resource, credential: ClientCredential | undefined): Promise<Admission> {
-    const [path = '', query] = protocol.format(resource).split('?', 2);
-    const headers = { authorization: 'shown' };
-    const found = route(ruleSet, { ...descriptor, method: 'HEAD', path, query, headers });
-    if (!isProxyRoute(found) || !found.upstream.delegated) return { type: 'open' };
-    return admit(tools, toAdmissionRequest(found, credential));
+  request: GatewayRequest,
+  next: CarryRoute,
+  last: boolean,
+): Promise<Outcome | undefined> {
+  const { decision, protocol, resource, context } = next;
+  try {
+    const made = await protocol.carry?.(resource, context, createTools(tools, ruleSet, request, next));
+    if (!made) return { decision, response: toRefusal(protocol, 502) };
+    return 'url' in made
+      ? await follow(tools, request, next, made)
+      : { decision, response: toOwn(made, next) };
+  } catch (error) {
+    if (request.signal?.aborted) return { decision, response: undefined };
+    const failure = toUpstreamError(error, next.upstream?.origin ?? protocol.name);
+    tools.onUpstreamError(failure, decision);
+    return last ? { decision, response: toRefusal(protocol, failure.status) } : undefined;
   }
+}
 
-  /** An upstream that takes the credential, of all that want one; one that is out of order hides no other. */
-  async function admitAnywhere(
-    resource: Resource,
-    credential: ClientCredential | undefined,
-  ): Promise<Admission> {
-    const upstreams = findDelegated(ruleSet, descriptor, protocol).slice(0, MOST_UPSTREAMS);
-    let failure: unknown;
-    for (const upstream of upstreams) {
-      try {
-        const admission = await admit(tools, toExchange(upstream, protocol, resource, credential));
-        if (admission.type !== 'refused') return admission;
-      } catch (error) {
-        failure ??= error;
-      }
-    }
-    if (failure !== undefined) throw failure;
-    return { type: upstreams.length > 0 ? 'refused' : 'open' };
+function toOwn(answer: Answer, { rule }: CarryRoute): GatewayResponse {
+  return withFields(toResponse(answer), rule.notice);
+}
+
+/** Sends the client to an address that an upstream's document has, or fetches it where the client could not. */
+async function follow(
+  tools: ProxyTools,
+  request: GatewayRequest,
+  next: CarryRoute,
+  { url, status }: Lead,
+): Promise<Outcome> {
+  const { rule, upstream } = next;
+  const address = URL.canParse(url) ? new URL(url) : undefined;
+  if (!upstream || !address || !isDownloadable(address))
+    throw new UpstreamError(`${upstream?.origin}: its document leads to no address.`, 502);
+  const { type: _, ...provenance } = next.decision;
+  const downgrade = request.descriptor.scheme === 'https' && address.protocol === 'http:' && !rule.downgrade;
+  const locked = rule.mode === 'auto' && upstream.authenticated && address.origin === upstream.origin;
+  if (rule.mode !== 'proxy' && !downgrade && !locked) {
+    const decision: Decision = {
+      type: 'redirect',
+      status: rule.status ?? status,
+      location: address.href,
+      headers: rule.notice,
+      ...provenance,
+    };
+    return { decision, response: toRedirect(decision) };
   }
+  const delivery = rule.mode === 'auto' ? 'relay' : 'stream';
+  const decision: ProxyDecision = {
+    type: 'proxy',
+    target: address.href,
+    delivery,
+    headers: rule.notice,
+    ...provenance,
+  };
+  const found = { ...next, upstream, place: next.place ?? '', decision } as ProxyRoute;
+  return { decision, response: await tryUpstream(tools, request, found, true) };
+}
 
+function createTools(tools: ProxyTools, ruleSet: RuleSet, request: GatewayRequest, next: CarryRoute): Tools {
+  const { clients, memory } = tools;
+  const { descriptor, body } = request;
+  const { protocol, rule, upstream, place } = next;
+  const keyOf = (key: string) => JSON.stringify([protocol.name, rule.name, upstream?.origin, place, key]);
   return {
+    fetch: (resource, headers = {}) => fetchDocument(tools, request, next, resource, headers),
+    keep: (key, seconds, make) => (upstream?.delegated ? make() : memory.keep(keyOf(key), seconds, make)),
+    forget: (key) => memory.forget(keyOf(key)),
     readCredential: () => clients.read(single(descriptor.headers?.authorization), descriptor.host),
     readBody: (most) => (body ? readText(body, most).catch(() => undefined) : Promise.resolve('')),
     admit: (resource, credential) =>
       protocol.subject(resource) === undefined
-        ? admitAnywhere(resource, credential)
-        : admitAt(resource, credential),
+        ? admitAnywhere(tools, ruleSet, request, protocol, resource, credential)
+        : admitAt(tools, ruleSet, request, protocol, resource, credential),
     issue: (credential, lifetime) => clients.issue(credential, descriptor.host, lifetime),
   };
 }
 
-function toExchange(
+/** Fetches another resource of the same rule and upstream. */
+async function fetchDocument(
+  tools: ProxyTools,
+  { descriptor, signal = NEVER }: GatewayRequest,
+  next: CarryRoute,
+  resource: Resource,
+  headers: Readonly<Record<string, string>>,
+): Promise<UpstreamDocument> {
+  const { protocol, upstream, place = '' } = next;
+  const target = locateBeside(next, resource);
+  if (!upstream || target === undefined) throw new UpstreamError('The rule has no upstream.', 502);
+  const proof = await findProof(tools, descriptor, { upstream, protocol });
+  const { response, url } = await exchange(tools, {
+    method: 'GET',
+    target,
+    headers: markForwarded({ ...PLAIN, ...headers, ...trailOf(descriptor) }),
+    body: undefined,
+    signal,
+    upstream,
+    protocol,
+    place,
+    credential: undefined,
+    ...(proof !== 'invalid' && proof),
+    relays: () => false,
+  });
+  const { status } = response;
+  if (status === 429 || status >= 500) {
+    response.discard();
+    throw new UpstreamError(`${upstream.origin} answers ${status}.`, status === 429 ? 429 : 502);
+  }
+  const encoding = response.headers['content-encoding'];
+  return {
+    status,
+    url,
+    headers: selectResponseFields(response.headers),
+    body: decode(response.body, encoding),
+  };
+}
+
+const PLAIN = { 'user-agent': 'turnout', 'accept-encoding': 'gzip' };
+
+/** What tells a request that goes round in a circle. */
+function trailOf({ headers = {} }: RequestDescriptor): Readonly<Record<string, string>> {
+  const { via, 'cdn-loop': loop } = selectRequestFields(headers);
+  return { ...(via && { via }), ...(loop && { 'cdn-loop': loop }) };
+}
+
+/** Asks the upstream that a request for a resource would lead to. */
+async function admitAt(
+  tools: ProxyTools,
+  ruleSet: RuleSet,
+  { descriptor }: GatewayRequest,
+  protocol: Protocol,
+  resource: Resource,
+  credential: ClientCredential | undefined,
+): Promise<Admission> {
+  const [path = '', query] = protocol.format(resource).split('?', 2);
+  const headers = { authorization: 'shown' };
+  const found = route(ruleSet, { ...descriptor, method: 'HEAD', path, query, headers });
+  if (!isProxyRoute(found) || !found.upstream.delegated) return { type: 'open' };
+  return admit(tools, toAdmissionRequest(found, credential));
+}
+
+/** Asks all upstreams that want a credential until one takes it; one that is out of order hides no other. */
+async function admitAnywhere(
+  tools: ProxyTools,
+  ruleSet: RuleSet,
+  { descriptor }: GatewayRequest,
+  protocol: Protocol,
+  resource: Resource,
+  credential: ClientCredential | undefined,
+): Promise<Admission> {
+  const upstreams = findDelegated(ruleSet, descriptor, protocol).slice(0, MOST_UPSTREAMS);
+  let failure: unknown;
+  for (const upstream of upstreams) {
+    try {
+      const admission = await admit(tools, toLogin(upstream, protocol, resource, credential));
+      if (admission.type !== 'refused') return admission;
+    } catch (error) {
+      failure ??= error;
+    }
+  }
+  if (failure !== undefined) throw failure;
+  return { type: upstreams.length > 0 ? 'refused' : 'open' };
+}
+
+function toLogin(
   upstream: CompiledUpstream,
   protocol: Protocol,
   resource: Resource,

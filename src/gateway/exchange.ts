@@ -13,7 +13,7 @@ const MAX_HOPS = 10;
 export interface Exchange {
   /** The method. */
   readonly method: string;
-  /** The address. */
+  /** The address; when it is not the upstream's own, it is judged like a redirect of the upstream. */
   readonly target: string;
   /** The header fields by lower-case name. */
   readonly headers: Readonly<Record<string, string>>;
@@ -39,6 +39,8 @@ export interface Exchange {
 export interface ExchangeResult {
   /** The answer. */
   readonly response: UpstreamResponse;
+  /** The address that it came from. */
+  readonly url: string;
   /** Where the client is to go. */
   readonly relayed?: URL;
 }
@@ -59,25 +61,19 @@ export interface ExchangeTools {
  */
 export async function exchange(tools: ExchangeTools, request: Exchange): Promise<ExchangeResult> {
   let url = new URL(request.target);
-  let target = {
-    origin: request.upstream.origin,
-    path: request.target.slice(request.upstream.origin.length),
-    guarded: false,
-  };
+  let target = startAt(request, url);
   for (let hop = 0; hop <= MAX_HOPS; hop++) {
     const response = await send(tools, request, target, request.method);
     const location = isRedirect(response.status) ? response.headers.location : undefined;
-    if (location === undefined) return { response: await resolveHead(tools, request, target, response, hop) };
+    if (location === undefined)
+      return { response: await resolveHead(tools, request, target, response, hop), url: url.href };
     const next = URL.canParse(location, url.href) ? new URL(location, url.href) : undefined;
-    if (next && request.relays(next)) return { response, relayed: next };
+    if (next && request.relays(next)) return { response, url: url.href, relayed: next };
     response.discard();
     if (!next) throw new UpstreamError(`${url.origin}: the redirect has no address.`, 502);
     if (request.body)
       throw new UpstreamError(`${url.origin} redirects a request whose body cannot be sent twice.`, 502);
-    const verdict = judge(next, request.upstream);
-    if (verdict === 'refused')
-      throw new UpstreamError(`${url.origin} leads to ${next.origin}, which the rule does not allow.`, 502);
-    target = { origin: next.origin, path: next.pathname + next.search, guarded: verdict === 'guarded' };
+    target = followTo(request, next);
     url = next;
   }
   throw new UpstreamError(`${url.origin}: more than ${MAX_HOPS} redirects.`, 502);
@@ -87,6 +83,21 @@ interface Target {
   readonly origin: string;
   readonly path: string;
   readonly guarded: boolean;
+}
+
+/** The upstream's own address as it was put together, byte for byte. */
+function startAt(request: Exchange, url: URL): Target {
+  const { origin } = request.upstream;
+  if (url.origin !== origin) return followTo(request, url);
+  return { origin, path: request.target.slice(origin.length), guarded: false };
+}
+
+/** An address that an upstream chose. */
+function followTo({ upstream }: Exchange, url: URL): Target {
+  const verdict = judge(url, upstream);
+  if (verdict === 'refused')
+    throw new UpstreamError(`${upstream.origin} leads to ${url.origin}, which the rule does not allow.`, 502);
+  return { origin: url.origin, path: url.pathname + url.search, guarded: verdict === 'guarded' };
 }
 
 /** Sends one request, and once more when the upstream's challenge can be answered. */

@@ -1,15 +1,16 @@
 import type { RuleSet } from '../core/compile.ts';
-import { type Route, refuseUnmatched, route } from '../core/decide.ts';
+import { refuseUnmatched, route } from '../core/decide.ts';
 import type { CarryDecision, Decision, ProxyDecision } from '../core/decision.ts';
 import type { RequestDescriptor } from '../core/request.ts';
 import type { RuleSource } from '../core/rule-source.ts';
-import { type CarryRoute, carry } from './carry.ts';
+import { carry, isCarryRoute } from './carry.ts';
 import { createClientCredentials } from './client-credentials.ts';
 import { createCredentialKeeper } from './credential-keeper.ts';
 import { single } from './fields.ts';
 import type { GatewayRequest, Outcome } from './gateway-request.ts';
 import { callHook } from './hook.ts';
 import { isLoop } from './loop.ts';
+import { createMemory } from './memory.ts';
 import { isProxyRoute, type ProxyTools, proxy } from './proxy.ts';
 import type { RateLimit } from './rate-limit.ts';
 import { toRefusal } from './refusal.ts';
@@ -65,6 +66,7 @@ export function createGateway(
     transport,
     broker: createTokenBroker(),
     keeper: createCredentialKeeper(),
+    memory: createMemory(),
     clients: createClientCredentials(createTokenSeal(tokenKey)),
     onUpstreamError: (error, decision) => callHook(() => onUpstreamError?.(error, decision)),
     onRateLimit: (limit, decision) => callHook(() => onRateLimit?.(limit, decision)),
@@ -75,20 +77,17 @@ export function createGateway(
     handle(request) {
       const ruleSet = rulesNow();
       const first = route(ruleSet, request.descriptor);
-      if (isCarryRoute(first)) return carry(tools, ruleSet, request, first);
-      if (!isProxyRoute(first)) return answerAtOnce(first.decision);
+      const carried = isCarryRoute(first);
+      if (!carried && !isProxyRoute(first)) return answerAtOnce(first.decision);
       if (isLoop(single(request.descriptor.headers?.['cdn-loop'])))
         return { decision: first.decision, response: toRefusal(first.protocol, 508) };
+      if (carried) return carry(tools, ruleSet, request, first);
       return proxy(tools, ruleSet, request, first).then((result) =>
         'response' in result ? result : answerAtOnce(result.decision),
       );
     },
     refuse: (descriptor) => toResponse(refuseUnmatched(rulesNow(), descriptor)),
   };
-}
-
-function isCarryRoute(found: Route): found is Route & CarryRoute {
-  return found.decision.type === 'carry';
 }
 
 function answerAtOnce(decision: Decision): Outcome {

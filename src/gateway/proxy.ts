@@ -9,6 +9,7 @@ import { type Exchange, type ExchangeResult, type ExchangeTools, exchange } from
 import { selectRequestFields, single } from './fields.ts';
 import type { GatewayRequest, Outcome } from './gateway-request.ts';
 import { markForwarded } from './loop.ts';
+import type { Memory } from './memory.ts';
 import { type RateLimit, readRateLimit } from './rate-limit.ts';
 import { mendError, refuseAlike, toRefusal, toUpstreamError } from './refusal.ts';
 import { type GatewayResponse, toClientResponse, withFields } from './response.ts';
@@ -21,6 +22,8 @@ export interface ProxyTools extends ExchangeTools {
   readonly keeper: CredentialKeeper;
   /** Reads the credentials of clients. */
   readonly clients: ClientCredentials;
+  /** Keeps what protocols make of documents. */
+  readonly memory: Memory;
   /** Told of every upstream that failed a request. */
   onUpstreamError(error: UpstreamError, decision: ProxyDecision | CarryDecision): void;
   /** Told what an upstream says of its limits. */
@@ -62,7 +65,7 @@ export async function proxy(
 }
 
 /** The answer of one upstream; `undefined` when another should be asked, or nobody waits for one any more. */
-async function tryUpstream(
+export async function tryUpstream(
   tools: ProxyTools,
   request: GatewayRequest,
   next: ProxyRoute,
@@ -91,10 +94,10 @@ async function tryUpstream(
 }
 
 /** The rule's credential, or the client's own where the rule wants that one. */
-async function findProof(
+export async function findProof(
   { keeper, clients }: ProxyTools,
   { headers, host }: RequestDescriptor,
-  { upstream, protocol }: ProxyRoute,
+  { upstream, protocol }: Pick<ProxyRoute, 'upstream' | 'protocol'>,
 ): Promise<Proof | 'invalid'> {
   if (!upstream.delegated) return { credential: await keeper.get(upstream) };
   const authorization = single(headers?.authorization);
@@ -183,7 +186,7 @@ function askForCredential(
 }
 
 /** Tells whether clients download from an address; some would show a name and a password in it to its host. */
-function isDownloadable({ protocol, username, password }: URL): boolean {
+export function isDownloadable({ protocol, username, password }: URL): boolean {
   return (protocol === 'https:' || protocol === 'http:') && username === '' && password === '';
 }
 

@@ -55,7 +55,7 @@ export function toResponse({ status, headers, body }: Answer): GatewayResponse {
 
 /** Makes of what an upstream answered what the client gets. */
 export function toClientResponse(
-  { response, relayed }: ExchangeResult,
+  { response, url, relayed }: ExchangeResult,
   method: string,
   rewrite: Rewrite | undefined,
 ): GatewayResponse {
@@ -72,7 +72,7 @@ export function toClientResponse(
     throw new UpstreamError(`The upstream answers with the status ${response.status}.`, 502);
   }
   const headers = selectResponseFields(response.headers);
-  const message = rewrite ? applyRewrite(rewrite, response, headers) : { headers, body: response.body };
+  const message = rewrite ? applyRewrite(rewrite, response, url, headers) : { headers, body: response.body };
   if (method !== 'HEAD' && !WITHOUT_BODY.has(response.status)) return { status: response.status, ...message };
   response.discard();
   return { status: response.status, headers: message.headers, body: '' };
@@ -81,10 +81,11 @@ export function toClientResponse(
 function applyRewrite(
   rewrite: Rewrite,
   response: UpstreamResponse,
+  url: string,
   headers: Readonly<Record<string, string>>,
-): Message {
+): Pick<Message, 'headers' | 'body'> {
   try {
-    return rewrite.apply(response.status, { headers, body: response.body });
+    return rewrite.apply(response.status, { url, headers, body: response.body });
   } catch (error) {
     response.discard();
     throw error;

@@ -19,7 +19,7 @@ export interface Rewrite {
   /** The fields for the upstream. */
   readonly headers: Readonly<Record<string, string>>;
   /** Makes of an upstream's answer the one for the client; its fields are already those that go to clients. */
-  apply(status: number, message: Message): Message;
+  apply(status: number, message: Message): Pick<Message, 'headers' | 'body'>;
 }
 
 /** Prepares a rewriting: a whole document is asked for, with the entity tags that the upstream knows. */
@@ -33,13 +33,14 @@ export function prepareRewrite(
   const gzip = acceptsGzip(fields['accept-encoding']);
   return {
     headers: { ...toConditions(fields, tags.toUpstream), 'accept-encoding': 'gzip' },
-    apply(status, { headers, body }) {
+    apply(status, { url, headers, body }) {
       const tag = headers.etag === undefined ? undefined : tags.toClient(headers.etag);
       const { etag: _, ...rest } = headers;
       const tagged = { ...(tag === undefined ? rest : { ...rest, etag: tag }), vary: addVary(headers.vary) };
       if (status === 304 || context.method === 'HEAD')
         return { headers: omit(tagged, FIELDS_OF_BYTES), body };
       const decoded = {
+        url,
         headers: omit(tagged, FIELDS_OF_BYTES),
         body: decode(body, headers['content-encoding']),
       };
@@ -68,7 +69,8 @@ function toConditions(
     : { ...whole, 'if-none-match': tags };
 }
 
-function decode(body: Message['body'], encoding: string | undefined): Message['body'] {
+/** Takes the content encoding off a body. */
+export function decode(body: Message['body'], encoding: string | undefined): Message['body'] {
   switch (encoding?.toLowerCase()) {
     case undefined:
     case '':

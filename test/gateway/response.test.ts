@@ -16,7 +16,11 @@ const from = new URL('https://registry.example/v2/a/blobs/sha256:1');
 describe('a redirect that is handed on', () => {
   const relay = (status: number, location: string) => {
     const response = answer(status, { location, 'content-length': '500', 'set-cookie': 'a=b', etag: '"a"' });
-    const result = toClientResponse({ response, relayed: new URL(location, from) }, 'GET', undefined);
+    const result = toClientResponse(
+      { url: 'https://a.example/x', response, relayed: new URL(location, from) },
+      'GET',
+      undefined,
+    );
     expect(response.discard).toHaveBeenCalledOnce();
     return result;
   };
@@ -63,7 +67,7 @@ describe('an answer of an upstream', () => {
       'content-length': '5',
       connection: 'close',
     });
-    const result = toClientResponse({ response }, 'GET', undefined);
+    const result = toClientResponse({ url: 'https://a.example/x', response }, 'GET', undefined);
     expect(result).toEqual({
       status: 206,
       headers: { 'content-range': 'bytes 0-4/9', 'content-length': '5' },
@@ -79,14 +83,14 @@ describe('an answer of an upstream', () => {
     ['304', 304, 'GET'],
   ])('%s has no body', (_, status, method) => {
     const response = answer(status, { etag: '"a"' });
-    const result = toClientResponse({ response }, method, undefined);
+    const result = toClientResponse({ url: 'https://a.example/x', response }, method, undefined);
     expect(result).toEqual({ status, headers: { etag: '"a"' }, body: '' });
     expect(response.discard).toHaveBeenCalledOnce();
   });
 
   test.each([100, 101, 103, 199, 600, 999])('with the status %d is none', (status) => {
     const response = answer(status);
-    const convert = () => toClientResponse({ response }, 'GET', undefined);
+    const convert = () => toClientResponse({ url: 'https://a.example/x', response }, 'GET', undefined);
     expect(convert).toThrow(expect.objectContaining({ name: 'UpstreamError', status: 502 }));
     expect(response.discard).toHaveBeenCalledOnce();
   });
@@ -99,7 +103,9 @@ describe('an answer of an upstream', () => {
         throw new Error('unknown coding');
       },
     };
-    expect(() => toClientResponse({ response }, 'GET', rewrite)).toThrow('unknown coding');
+    expect(() => toClientResponse({ url: 'https://a.example/x', response }, 'GET', rewrite)).toThrow(
+      'unknown coding',
+    );
     expect(response.discard).toHaveBeenCalledOnce();
   });
 });

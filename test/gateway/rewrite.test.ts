@@ -37,6 +37,7 @@ const message = (
   headers: Readonly<Record<string, string>>,
   body: string | Uint8Array = document,
 ): Message => ({
+  url: '',
   headers,
   body: pieces(Buffer.from(body)),
 });
@@ -152,6 +153,7 @@ describe('the document', () => {
     }
     for (const accepted of ['gzip', 'identity']) {
       const { body } = prepare({ 'accept-encoding': accepted }).apply(200, {
+        url: '',
         headers: { 'content-encoding': 'gzip' },
         body: broken(),
       });
@@ -167,7 +169,7 @@ describe('the document', () => {
         yield chunk;
       }
     }
-    const { body } = prepare().apply(200, { headers: { 'content-encoding': 'gzip' }, body: bomb() });
+    const { body } = prepare().apply(200, { url: '', headers: { 'content-encoding': 'gzip' }, body: bomb() });
     const iterator = body[Symbol.asyncIterator]();
     await iterator.next();
     await new Promise((resolve) => setTimeout(resolve, 50));
@@ -188,7 +190,11 @@ describe('the document', () => {
         ended = true;
       }
     }
-    const { body } = prepare({ 'accept-encoding': 'gzip' }).apply(200, { headers: {}, body: endless() });
+    const { body } = prepare({ 'accept-encoding': 'gzip' }).apply(200, {
+      url: '',
+      headers: {},
+      body: endless(),
+    });
     const iterator = body[Symbol.asyncIterator]();
     await iterator.next();
     await new Promise((resolve) => setTimeout(resolve, 50));

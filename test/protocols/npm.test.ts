@@ -339,7 +339,11 @@ describe('a document', () => {
     for (let at = 0; at < bytes.length; at += size) yield bytes.slice(at, at + size);
   }
   async function rewrite(resource: NpmResource, text: string, size = 7): Promise<string> {
-    const message = npm.rewrite?.(resource, { headers: { etag: '"x"' }, body: chunks(text, size) }, context);
+    const message = npm.rewrite?.(
+      resource,
+      { url: '', headers: { etag: '"x"' }, body: chunks(text, size) },
+      context,
+    );
     expect(message?.headers).toEqual({ etag: '"x"' });
     const parts: Uint8Array[] = [];
     for await (const part of message?.body ?? []) parts.push(part);

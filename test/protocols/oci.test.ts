@@ -521,7 +521,7 @@ describe('a document', () => {
     headers: Readonly<Record<string, string>>,
     ...body: readonly string[]
   ) {
-    const message = oci.rewrite?.(resource, { headers, body: chunks(...body) }, context);
+    const message = oci.rewrite?.(resource, { url: '', headers, body: chunks(...body) }, context);
     const parts: Uint8Array[] = [];
     for await (const part of message?.body ?? []) parts.push(part);
     return { headers: message?.headers, body: Buffer.concat(parts).toString() };

@@ -1,0 +1,135 @@
+import { gzipSync } from 'node:zlib';
+import { describe, expect, test, vi } from 'vitest';
+
+import type { Answer, Lead, Protocol, Tools } from '../../src/core/protocol.ts';
+import { type RuleConfig, rule } from '../../src/core/rule.ts';
+import { readText } from '../../src/gateway/streams.ts';
+import { UpstreamError } from '../../src/gateway/transport.ts';
+import { file } from '../../src/protocols/file.ts';
+import { ask } from './client.ts';
+import { serve, transports } from './serving.ts';
+import { startUpstream, unusedOrigin } from './upstream.ts';
+
+interface Page {
+  readonly type: 'page';
+  readonly path: string;
+}
+
+/** A protocol whose artifacts are where a page of the upstream says. */
+function carrying(carry: (tools: Tools, resource: Page) => Promise<Answer | Lead>): Protocol<Page> {
+  return {
+    name: 'pages',
+    subjects: 'path',
+    parse: ({ path }) => ({ type: 'page', path }),
+    format: ({ path }) => path,
+    subject: ({ path }) => path,
+    deliver: () => ({ type: 'carry' }),
+    refuse: file.refuse,
+    usage: file.usage,
+    carry: (resource, _, tools) => carry(tools, resource),
+  };
+}
+
+/** Where the page `/index` says that something is. */
+const byIndex = carrying(async (tools) => {
+  const read = async () => {
+    const { status, body } = await tools.fetch({ type: 'page', path: '/index' } as Page, {
+      accept: 'text/plain',
+    });
+    const text = await readText(body, 1000);
+    if (status !== 200) throw new UpstreamError(`answers ${status}`, 502);
+    return text;
+  };
+  return { url: await tools.keep('index', 60, read), status: 302 };
+});
+
+describe.each(transports)('what a document of the upstream leads to, over %s', (_, createTransport) => {
+  async function front(leadTo: (own: string) => string, config: RuleConfig = {}) {
+    const upstream = await startUpstream((request, response) => {
+      if (request.url === '/base/index') {
+        response.setHeader('content-encoding', 'gzip').end(gzipSync(leadTo(upstream.origin)));
+      } else if (request.headers.authorization === 'Bearer t' || !config.auth) response.end('own bytes');
+      else response.writeHead(401).end();
+    });
+    const { to, ...more } = config;
+    const gateway = await serve([rule(byIndex, { to: to ?? `${upstream.origin}/base`, ...more })], {
+      transport: createTransport(),
+    });
+    return { upstream, gateway };
+  }
+
+  test('is where the client is sent', async () => {
+    const { upstream, gateway } = await front((own) => `${own}/elsewhere/file`, { notice: 'moved' });
+    for (let count = 0; count < 3; count++)
+      expect(await ask(gateway.origin, '/x')).toMatchObject({
+        status: 302,
+        headers: { location: `${upstream.origin}/elsewhere/file`, warning: '299 - "moved"' },
+      });
+    expect(upstream.paths).toEqual(['/base/index']);
+  });
+
+  test('is fetched where the rule says so', async () => {
+    const blobs = await startUpstream((_, response) => void response.end('bytes'), '127.0.0.3');
+    const { gateway } = await front(() => `${blobs.origin}/file?x=%2f`, { mode: 'proxy' });
+    expect(await ask(gateway.origin, '/x')).toMatchObject({ status: 200, body: 'bytes' });
+    expect(blobs.paths).toEqual(['/file?x=%2f']);
+  });
+
+  test('is fetched with the credential of the rule where that is needed, and nowhere else', async () => {
+    const { gateway } = await front((own) => `${own}/private`, { auth: { token: 't' } });
+    expect(await ask(gateway.origin, '/x')).toMatchObject({ status: 200, body: 'own bytes' });
+    const blobs = await startUpstream((_, response) => void response.end('bytes'), '127.0.0.3');
+    const other = await front(() => `${blobs.origin}/file`, { auth: { token: 't' }, mode: 'proxy' });
+    expect(await ask(other.gateway.origin, '/x')).toMatchObject({ status: 200, body: 'bytes' });
+    expect(blobs.requests[0]?.headers.authorization).toBeUndefined();
+  });
+
+  test.each([
+    ['no address', 'nothing'],
+    ['another scheme', 'ftp://a.example/x'],
+    ['a credential', 'https://user:secret@a.example/x'],
+  ])('is not followed when it is %s', async (_, address) => {
+    const { gateway } = await front(() => address);
+    expect(await ask(gateway.origin, '/x')).toMatchObject({ status: 502 });
+  });
+
+  test('is not fetched from a network that the rule does not allow', async () => {
+    const { gateway } = await front(() => 'http://169.254.169.254/latest', { mode: 'proxy' });
+    expect(await ask(gateway.origin, '/x')).toMatchObject({ status: 502 });
+  });
+
+  test('comes from the next upstream when the first is out of order', async () => {
+    const second = await startUpstream((_, response) => void response.end('https://cdn.example/file'));
+    const { gateway } = await front(() => '', { to: [await unusedOrigin(), second.origin] });
+    expect(await ask(gateway.origin, '/x')).toMatchObject({
+      status: 302,
+      headers: { location: 'https://cdn.example/file' },
+    });
+  });
+
+  test('is made once for all who ask at the same time, and again after a failure', async () => {
+    let failing = true;
+    const upstream = await startUpstream((_, response) => {
+      setTimeout(() => (failing ? response.writeHead(503).end() : response.end('https://a.example/x')), 20);
+    });
+    const gateway = await serve([rule(byIndex, { to: upstream.origin })], { transport: createTransport() });
+    const all = () => Promise.all(Array.from({ length: 20 }, () => ask(gateway.origin, '/x')));
+    expect((await all()).map(({ status }) => status)).toEqual(Array(20).fill(502));
+    const before = upstream.requests.length;
+    failing = false;
+    expect((await all()).map(({ status }) => status)).toEqual(Array(20).fill(302));
+    expect(upstream.requests.length - before).toBe(1);
+  });
+});
+
+test('a protocol that throws is told of, and the client is not', async () => {
+  const onUpstreamError = vi.fn();
+  const broken = carrying(async () => {
+    throw new TypeError('of the protocol');
+  });
+  const gateway = await serve([rule(broken, { to: 'https://a.example' })], { onUpstreamError });
+  const { status, body } = await ask(gateway.origin, '/x');
+  expect(status).toBe(502);
+  expect(body).not.toContain('of the protocol');
+  expect(onUpstreamError).toHaveBeenCalledOnce();
+});
