@@ -20,7 +20,7 @@ const cases: readonly (readonly [marked: string, message: string])[] = [
   ],
   ['rules: [{ ^Protocoll: oci }]', 'There is no key `Protocoll`; did you mean `protocol`?'],
   ['rules: [{ protocol: ^OCI }]', 'There is no protocol `OCI`; did you mean `oci`?'],
-  ['rules: [{ protocol: ^terraform }]', 'There is no protocol `terraform`; write `file`, `npm` or `oci`.'],
+  ['rules: [{ protocol: ^fortran }]', 'There is no protocol `fortran`; write `file`, `npm` or `oci`.'],
   ['rules: [{ protocol: ^[oci] }]', '`protocol` must be the name of a protocol; this is a list.'],
   [rule('name: ^2024'), '`name` must be text; put it in quotes.'],
   [rule('name: ^""'), '`name` must be text; it is empty.'],
