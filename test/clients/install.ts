@@ -7,11 +7,13 @@ import { run } from './lab/command.ts';
 const packages: ReadonlyMap<string, string> = new Map([
   ['skopeo', 'skopeo'],
   ['podman', 'podman'],
+  ['buildah', 'buildah'],
   ['crun', 'crun'],
   ['/usr/bin/docker', 'docker.io'],
   ['dockerd', 'docker.io'],
   ['containerd', 'containerd'],
   ['ctr', 'containerd'],
+  ['mmdebstrap', 'mmdebstrap'],
   ['docker-registry', 'docker-registry'],
   ['umoci', 'umoci'],
   ['htpasswd', 'apache2-utils'],

@@ -2,20 +2,15 @@ import { expect } from 'vitest';
 
 import type { Cleanup } from './lab/cleanup.ts';
 import { createTemporaryFolder } from './lab/temporary-folder.ts';
-import { openContainerd } from './programs/containerd.ts';
-import { type Docker, openDocker } from './programs/docker.ts';
+import { type ClientName, openOciClients } from './oci-clients.ts';
+import type { Docker } from './programs/docker.ts';
 import type { OciClient } from './programs/oci-client.ts';
-import { openPodman } from './programs/podman.ts';
-import { openSkopeo, type Skopeo } from './programs/skopeo.ts';
+import type { Skopeo } from './programs/skopeo.ts';
 import { type BlobStore, startBlobStore } from './upstreams/blob-store.ts';
 import { type Image, type ImageWorkshop, openImageWorkshop } from './upstreams/image.ts';
 import { createImageStore, type ImageStore } from './upstreams/image-store.ts';
 
-/** The names of the clients, to make tests of before there are clients. */
-export const clientNames = ['skopeo', 'podman', 'docker', 'ctr'] as const;
-
-/** The name of a client. */
-export type ClientName = (typeof clientNames)[number];
+export { type ClientName, clientNames } from './oci-clients.ts';
 
 /** What every test of images needs. */
 export interface OciLab {
@@ -32,20 +27,14 @@ export interface OciLab {
 /** Starts the clients and the blob store. */
 export async function openOciLab(cleanup: Cleanup): Promise<OciLab> {
   const folder = (await cleanup.use(createTemporaryFolder())).path;
-  const [skopeo, podman, docker, ctr, blobStore] = await Promise.all([
-    cleanup.use(openSkopeo()),
-    cleanup.use(openPodman()),
-    cleanup.use(openDocker()),
-    cleanup.use(openContainerd()),
-    cleanup.use(startBlobStore()),
-  ]);
+  const [clients, blobStore] = await Promise.all([openOciClients(cleanup), cleanup.use(startBlobStore())]);
   return {
     folder,
     workshop: await openImageWorkshop(folder),
     blobStore,
-    skopeo,
-    docker,
-    clients: { skopeo, podman, docker, ctr },
+    skopeo: clients.skopeo,
+    docker: clients.docker,
+    clients: clients.all,
     createStore: () => cleanup.use(createImageStore(folder)),
   };
 }

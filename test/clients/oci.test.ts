@@ -61,7 +61,7 @@ describe.each([
   test('may change back and forth while clients pull', async () => {
     let moving = true;
     const failures: string[] = [];
-    const pulls: Record<ClientName, number> = { skopeo: 0, podman: 0, docker: 0, ctr: 0 };
+    const pulls = Object.fromEntries(clientNames.map((name) => [name, 0])) as Record<ClientName, number>;
     const pulling = clientNames.map(async (name) => {
       const reference = `${turnout.authority}/acme/app:${name}-3`;
       for (; moving; pulls[name] += 1) {

@@ -1,13 +1,20 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { type FinishedCommand, run } from '../lab/command.ts';
-import { startProcess } from '../lab/process.ts';
+import type { FinishedCommand } from '../lab/command.ts';
+import { thisMachine } from '../lab/machine.ts';
 import { createTemporaryFolder } from '../lab/temporary-folder.ts';
-import { findDigests, type OciClient } from './oci-client.ts';
+import { findDigests, type OciClient, type OciClientOptions, type RegistryUser } from './oci-client.ts';
+
+/** How containerd is opened. */
+export interface ContainerdOptions extends OciClientOptions {
+  /** Whether `ctr` itself fetches, where it would leave that to the daemon. @default false */
+  readonly local?: boolean;
+}
 
 /** Starts a `containerd` of its own, and opens `ctr` on it. */
-export async function openContainerd(): Promise<OciClient> {
+export async function openContainerd(options: ContainerdOptions = {}): Promise<OciClient> {
+  const { name = 'ctr', machine = thisMachine, local = false } = options;
   const home = await createTemporaryFolder();
   const socket = join(home.path, 'containerd.sock');
   const configuration = `
@@ -21,7 +28,7 @@ disabled_plugins = ["io.containerd.grpc.v1.cri"]
 `;
   const file = join(home.path, 'config.toml');
   await writeFile(file, configuration);
-  const daemon = startProcess('containerd', ['--config', file]);
+  const daemon = machine.start('containerd', ['--config', file]);
   const stop = async (): Promise<void> => {
     await daemon.stop();
     await home.stop();
@@ -33,11 +40,12 @@ disabled_plugins = ["io.containerd.grpc.v1.cri"]
 
   const env = { PATH: process.env.PATH, HOME: home.path };
   const images = (...args: string[]): Promise<FinishedCommand> =>
-    run('ctr', ['--address', socket, '--namespace', 'lab', 'images', ...args], { env });
+    machine.run('ctr', ['--address', socket, '--namespace', 'lab', 'images', ...args], { env });
   return {
-    name: 'ctr',
-    async pull(reference) {
-      const { ok, output } = await images('pull', '--plain-http', '--snapshotter', 'native', reference);
+    name,
+    async pull(reference, user) {
+      const manner = ['--plain-http', '--snapshotter', 'native', ...(local ? ['--local'] : [])];
+      const { ok, output } = await images('pull', ...manner, ...asUser(reference, user), reference);
       const listed = await images('ls', `name==${reference}`);
       return { ok, output, digests: findDigests(listed.stdout) };
     },
@@ -46,4 +54,10 @@ disabled_plugins = ["io.containerd.grpc.v1.cri"]
     },
     stop,
   };
+}
+
+/** `ctr` tells the user to whatever registry it pulls from. */
+function asUser(reference: string, user: RegistryUser | undefined): string[] {
+  if (!user || !reference.startsWith(`${user.authority}/`)) return [];
+  return ['--user', `${user.username}:${user.password}`];
 }

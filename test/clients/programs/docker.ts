@@ -1,10 +1,11 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { type FinishedCommand, run } from '../lab/command.ts';
-import { startProcess } from '../lab/process.ts';
+import type { FinishedCommand } from '../lab/command.ts';
+import { thisMachine } from '../lab/machine.ts';
 import { createTemporaryFolder } from '../lab/temporary-folder.ts';
-import { findDigests, type OciClient } from './oci-client.ts';
+import { writeDockerConfig } from './docker-config.ts';
+import { findDigests, type OciClient, type OciClientOptions } from './oci-client.ts';
 
 /** Docker, which also runs. */
 export interface Docker extends OciClient {
@@ -12,17 +13,25 @@ export interface Docker extends OciClient {
   runImage(reference: string): Promise<FinishedCommand>;
 }
 
+/** How docker is opened. */
+export interface DockerOptions extends OciClientOptions {
+  /** What keeps the images: dockerd itself, or a containerd that it starts. @default 'classic' */
+  readonly store?: 'classic' | 'containerd';
+}
+
 /** Starts a `dockerd` of its own, and opens `docker` on it. */
-export async function openDocker(): Promise<Docker> {
+export async function openDocker(options: DockerOptions = {}): Promise<Docker> {
+  const { name = 'docker', machine = thisMachine, store = 'classic' } = options;
   const home = await createTemporaryFolder();
   const configuration = join(home.path, 'daemon.json');
-  await writeFile(configuration, '{}');
+  const features = { 'containerd-snapshotter': store === 'containerd' };
+  await writeFile(configuration, JSON.stringify({ features }));
   const host = `unix://${join(home.path, 'docker.sock')}`;
-  const daemon = startProcess('dockerd', [
+  const daemon = machine.start('dockerd', [
     ...['--host', host, '--pidfile', join(home.path, 'docker.pid')],
     ...['--data-root', join(home.path, 'data'), '--exec-root', join(home.path, 'exec')],
-    ...['--config-file', configuration, '--storage-driver=vfs', '--bridge=none'],
-    ...['--iptables=false', '--ip6tables=false', '--ip-forward=false'],
+    ...['--config-file', configuration, '--storage-driver', store === 'classic' ? 'vfs' : 'native'],
+    ...['--bridge=none', '--iptables=false', '--ip6tables=false', '--ip-forward=false'],
   ]);
   const stop = async (): Promise<void> => {
     await daemon.stop();
@@ -33,21 +42,23 @@ export async function openDocker(): Promise<Docker> {
     throw fault;
   });
 
-  const env = { PATH: process.env.PATH, HOME: home.path, DOCKER_CONFIG: join(home.path, 'config') };
-  // Debian's own: another program of that name may come earlier on the `PATH`.
-  const docker = (...args: string[]): Promise<FinishedCommand> =>
-    run('/usr/bin/docker', ['--host', host, ...args], { env });
+  const nobody = await writeDockerConfig(home.path);
+  const docker = (args: readonly string[], config = nobody): Promise<FinishedCommand> => {
+    const env = { PATH: process.env.PATH, HOME: home.path, DOCKER_CONFIG: config };
+    // Debian's own: another program of that name may come earlier on the `PATH`.
+    return machine.run('/usr/bin/docker', ['--host', host, ...args], { env });
+  };
   return {
-    name: 'docker',
-    async pull(reference) {
-      const { ok, output } = await docker('pull', reference);
-      const inspected = await docker('image', 'inspect', '--format', '{{.RepoDigests}}', reference);
+    name,
+    async pull(reference, user) {
+      const { ok, output } = await docker(['pull', reference], await writeDockerConfig(home.path, user));
+      const inspected = await docker(['image', 'inspect', '--format', '{{.RepoDigests}}', reference]);
       return { ok, output, digests: findDigests(inspected.stdout) };
     },
     async remove(reference) {
-      await docker('image', 'rm', '--force', reference);
+      await docker(['image', 'rm', '--force', reference]);
     },
-    runImage: (reference) => docker('run', '--rm', '--network', 'none', reference),
+    runImage: (reference) => docker(['run', '--rm', '--network', 'none', reference]),
     stop,
   };
 }

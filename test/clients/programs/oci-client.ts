@@ -1,4 +1,6 @@
 import type { Stoppable } from '../lab/cleanup.ts';
+import type { Machine } from '../lab/machine.ts';
+import type { Credentials } from '../upstreams/credentials.ts';
 
 /** What came of a pull. */
 export interface Pull {
@@ -9,13 +11,27 @@ export interface Pull {
   readonly digests: readonly string[];
 }
 
+/** Who somebody is at a registry. */
+export interface RegistryUser extends Credentials {
+  /** Such as `127.0.0.1:5000`. */
+  readonly authority: string;
+}
+
 /** A program that pulls images, with a storage of its own. */
 export interface OciClient extends Stoppable {
   readonly name: string;
-  /** Pulls an image such as `127.0.0.1:5000/acme/app:v1` that isn't there yet. */
-  pull(reference: string): Promise<Pull>;
+  /** Pulls an image such as `127.0.0.1:5000/acme/app:v1` that isn't there yet, as a user when there is one. */
+  pull(reference: string, user?: RegistryUser): Promise<Pull>;
   /** Removes an image with its layers, so that the next pull is a whole one. */
   remove(reference: string): Promise<void>;
+}
+
+/** How a client is opened. */
+export interface OciClientOptions {
+  /** The program's own name by default. */
+  readonly name?: string;
+  /** Where it runs. @default thisMachine */
+  readonly machine?: Machine;
 }
 
 /** The digests in a text. */

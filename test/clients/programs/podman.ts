@@ -1,33 +1,37 @@
-import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { type FinishedCommand, run } from '../lab/command.ts';
+import type { FinishedCommand } from '../lab/command.ts';
+import { thisMachine } from '../lab/machine.ts';
 import { createTemporaryFolder } from '../lab/temporary-folder.ts';
-import { findDigests, type OciClient } from './oci-client.ts';
+import { writeDockerConfig } from './docker-config.ts';
+import { findDigests, type OciClient, type OciClientOptions } from './oci-client.ts';
 
 /** Opens podman with a storage of its own. */
-export async function openPodman(): Promise<OciClient> {
+export async function openPodman(options: OciClientOptions = {}): Promise<OciClient> {
+  const { name = 'podman', machine = thisMachine } = options;
   const home = await createTemporaryFolder();
-  const authFile = join(home.path, 'auth.json');
-  await writeFile(authFile, '{}');
   const storage = [
     ['--root', join(home.path, 'root')],
     ['--runroot', join(home.path, 'runroot')],
     ['--tmpdir', join(home.path, 'tmp')],
     ['--storage-driver', 'vfs'],
   ].flat();
-  const env = { PATH: process.env.PATH, HOME: home.path, REGISTRY_AUTH_FILE: join(home.path, 'auth.json') };
-  const podman = (...args: string[]): Promise<FinishedCommand> =>
-    run('podman', [...storage, ...args], { env });
+  const nobody = await writeDockerConfig(home.path);
+  const podman = (args: readonly string[], config = nobody): Promise<FinishedCommand> => {
+    const authFile = join(config, 'config.json');
+    const env = { PATH: process.env.PATH, HOME: home.path, REGISTRY_AUTH_FILE: authFile };
+    return machine.run('podman', [...storage, ...args], { env });
+  };
   return {
-    name: 'podman',
-    async pull(reference) {
-      const { ok, output } = await podman('pull', '--tls-verify=false', reference);
-      const inspected = await podman('image', 'inspect', '--format', '{{.RepoDigests}}', reference);
+    name,
+    async pull(reference, user) {
+      const config = await writeDockerConfig(home.path, user);
+      const { ok, output } = await podman(['pull', '--tls-verify=false', reference], config);
+      const inspected = await podman(['image', 'inspect', '--format', '{{.RepoDigests}}', reference]);
       return { ok, output, digests: findDigests(inspected.stdout) };
     },
     async remove(reference) {
-      await podman('image', 'rm', '--force', reference);
+      await podman(['image', 'rm', '--force', reference]);
     },
     stop: () => home.stop(),
   };

@@ -2,10 +2,12 @@ import { createHash } from 'node:crypto';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { type FinishedCommand, run } from '../lab/command.ts';
+import type { FinishedCommand } from '../lab/command.ts';
+import { thisMachine } from '../lab/machine.ts';
 import { createTemporaryFolder } from '../lab/temporary-folder.ts';
 import type { Credentials } from '../upstreams/credentials.ts';
-import type { OciClient } from './oci-client.ts';
+import { writeDockerConfig } from './docker-config.ts';
+import type { OciClient, OciClientOptions } from './oci-client.ts';
 
 /** Skopeo, which also inspects and lists. */
 export interface Skopeo extends OciClient {
@@ -16,15 +18,21 @@ export interface Skopeo extends OciClient {
 }
 
 /** Opens skopeo with a home of its own. */
-export async function openSkopeo(): Promise<Skopeo> {
+export async function openSkopeo(options: OciClientOptions = {}): Promise<Skopeo> {
+  const { name = 'skopeo', machine = thisMachine } = options;
   const home = await createTemporaryFolder();
-  const env = { PATH: process.env.PATH, HOME: home.path, REGISTRY_AUTH_FILE: join(home.path, 'auth.json') };
+  const nobody = await writeDockerConfig(home.path);
+  const skopeo = (args: readonly string[], config = nobody): Promise<FinishedCommand> => {
+    const authFile = join(config, 'config.json');
+    const env = { PATH: process.env.PATH, HOME: home.path, REGISTRY_AUTH_FILE: authFile };
+    return machine.run('skopeo', args, { env });
+  };
   return {
-    name: 'skopeo',
-    async pull(reference) {
+    name,
+    async pull(reference, user) {
       const folder = await mkdtemp(join(home.path, 'image-'));
       const args = ['copy', '--all', '--src-tls-verify=false', `docker://${reference}`, `dir:${folder}`];
-      const { ok, output } = await run('skopeo', args, { env });
+      const { ok, output } = await skopeo(args, await writeDockerConfig(home.path, user));
       const manifest = await readFile(join(folder, 'manifest.json')).catch(() => undefined);
       await rm(folder, { recursive: true });
       const digests = manifest ? [`sha256:${createHash('sha256').update(manifest).digest('hex')}`] : [];
@@ -35,10 +43,9 @@ export async function openSkopeo(): Promise<Skopeo> {
     },
     inspect(reference, user) {
       const creds = user ? ['--creds', `${user.username}:${user.password}`] : [];
-      return run('skopeo', ['inspect', '--tls-verify=false', ...creds, `docker://${reference}`], { env });
+      return skopeo(['inspect', '--tls-verify=false', ...creds, `docker://${reference}`]);
     },
-    listTags: (repository) =>
-      run('skopeo', ['list-tags', '--tls-verify=false', `docker://${repository}`], { env }),
+    listTags: (repository) => skopeo(['list-tags', '--tls-verify=false', `docker://${repository}`]),
     stop: () => home.stop(),
   };
 }

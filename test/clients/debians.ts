@@ -1,0 +1,26 @@
+import type { Debian } from './lab/debian.ts';
+
+const containerPackages = [
+  ...['ca-certificates', 'docker.io', 'docker-cli', 'containerd'],
+  ...['podman', 'buildah', 'skopeo', 'oras'],
+];
+
+/** The name of a Debian. */
+export type Suite = 'trixie' | 'sid';
+
+/** The Debians that have container clients of other versions than this machine. */
+const debians: Readonly<Record<Suite, Debian>> = {
+  trixie: { suite: 'trixie', packages: containerPackages },
+  // It changes every day, so no commit should depend on it. A mirror's copy of it may be an old one.
+  sid: {
+    suite: 'sid',
+    packages: [...containerPackages, 'crane'],
+    apt: ['Acquire::Check-Valid-Until "false"'],
+  },
+};
+
+/** The Debian of this run. */
+export const suite: Suite = process.env.LAB_SUITE === 'sid' ? 'sid' : 'trixie';
+
+/** What the Debian of this run is made of. */
+export const debian: Debian = debians[suite];
