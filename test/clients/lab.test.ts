@@ -10,7 +10,7 @@ import type { OciClient } from './programs/oci-client.ts';
 import { openPodman } from './programs/podman.ts';
 import { openSkopeo, type Skopeo } from './programs/skopeo.ts';
 import { type BlobStore, startBlobStore } from './upstreams/blob-store.ts';
-import { type Image, openImageWorkshop } from './upstreams/image.ts';
+import { type ImageInLayout, openImageWorkshop } from './upstreams/image.ts';
 import { createImageStore, type ImageStore } from './upstreams/image-store.ts';
 import { type Registry, type RegistryKind, registryKinds, startRegistry } from './upstreams/registry.ts';
 
@@ -22,7 +22,7 @@ let skopeo: Skopeo;
 let clients: OciClient[];
 let blobStore: BlobStore;
 let store: ImageStore;
-let image: Image;
+let image: ImageInLayout;
 
 beforeAll(async () => {
   const folder = await cleanup.use(createTemporaryFolder());

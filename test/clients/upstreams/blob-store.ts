@@ -1,7 +1,7 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
-import type { ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 
@@ -32,7 +32,7 @@ export async function startBlobStore(): Promise<BlobStore> {
       response.writeHead(403).end('SignatureDoesNotMatch');
       return;
     }
-    await sendBlob(response, folders[Number(folder)] ?? '', digest);
+    await sendBlob(request, response, folders[Number(folder)] ?? '', digest);
   });
 
   return {
@@ -45,11 +45,44 @@ export async function startBlobStore(): Promise<BlobStore> {
   };
 }
 
-/** Sends a blob from the storage folder of a `docker-registry`. */
-export async function sendBlob(response: ServerResponse, folder: string, digest: string): Promise<void> {
+/** Sends a blob, or the part that was asked for, from the storage folder of a `docker-registry`. */
+export async function sendBlob(
+  request: IncomingMessage,
+  response: ServerResponse,
+  folder: string,
+  digest: string,
+): Promise<void> {
   const hash = digest.slice('sha256:'.length);
   const file = join(folder, 'docker/registry/v2/blobs/sha256', hash.slice(0, 2), hash, 'data');
   const { size } = await stat(file);
-  response.writeHead(200, { 'content-type': 'application/octet-stream', 'content-length': size });
-  await pipeline(createReadStream(file), response);
+  const fields = { 'content-type': 'application/octet-stream', 'accept-ranges': 'bytes', etag: `"${hash}"` };
+  if (request.headers['if-none-match'] === fields.etag) {
+    response.writeHead(304, fields).end();
+    return;
+  }
+  const range = readRange(request.headers.range, size);
+  if (range === 'unsatisfiable') {
+    const headers = { 'content-type': 'application/xml', 'content-range': `bytes */${size}` };
+    response.writeHead(416, headers).end('<Error><Code>InvalidRange</Code></Error>');
+    return;
+  }
+  const { start, end } = range ?? { start: 0, end: size - 1 };
+  response.writeHead(range ? 206 : 200, {
+    ...fields,
+    'content-length': end - start + 1,
+    ...(range && { 'content-range': `bytes ${start}-${end}/${size}` }),
+  });
+  await pipeline(createReadStream(file, { start, end }), response);
+}
+
+/** RFC 9110 §14.1.2: the one range of a field, where there is one. */
+function readRange(
+  field: string | undefined,
+  size: number,
+): { readonly start: number; readonly end: number } | 'unsatisfiable' | undefined {
+  const [, from = '', to = ''] = /^bytes=(\d*)-(\d*)$/.exec(field ?? '') ?? [];
+  if (from === '' && to === '') return undefined;
+  const start = from === '' ? Math.max(0, size - Number(to)) : Number(from);
+  const end = from === '' || to === '' ? size - 1 : Math.min(Number(to), size - 1);
+  return start > end ? 'unsatisfiable' : { start, end };
 }

@@ -1,24 +1,29 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { runChecked } from '../lab/command.ts';
+import { type Descriptor, digestOf, types } from './descriptor.ts';
 
-/** An image in an OCI layout. */
+/** An image. */
 export interface Image {
-  /** Where it is: `FOLDER:TAG`. */
-  readonly layout: string;
   readonly digest: string;
   /** The digests of what a client of this machine's platform has to fetch: configuration and layers. */
   readonly blobs: readonly string[];
 }
 
+/** An image in an OCI layout. */
+export interface ImageInLayout extends Image {
+  /** Where it is: `FOLDER:TAG`. */
+  readonly layout: string;
+}
+
 /** An OCI layout in which images are made. */
 export interface ImageWorkshop {
   /** Makes an image with one layer that no other image has. */
-  make(tag: string, options?: ImageOptions): Promise<Image>;
+  make(tag: string, options?: ImageOptions): Promise<ImageInLayout>;
   /** Makes an image for two platforms. */
-  makeMultiPlatform(tag: string): Promise<Image>;
+  makeMultiPlatform(tag: string): Promise<ImageInLayout>;
 }
 
 /** What an image is made of beside its unique layer. */
@@ -27,14 +32,6 @@ export interface ImageOptions {
   readonly architecture?: string;
   /** A program that the image runs. */
   readonly program?: string;
-}
-
-interface Descriptor {
-  readonly mediaType: string;
-  readonly digest: string;
-  readonly size: number;
-  readonly platform?: { readonly os: string; readonly architecture: string };
-  readonly annotations?: Readonly<Record<string, string>>;
 }
 
 interface Index {
@@ -52,7 +49,6 @@ interface Manifest {
 const architectures =
   process.arch === 'arm64' ? (['arm64', 'amd64'] as const) : (['amd64', 'arm64'] as const);
 const REF_NAME = 'org.opencontainers.image.ref.name';
-const INDEX_TYPE = 'application/vnd.oci.image.index.v1+json';
 
 /** Opens a workshop in a folder. */
 export async function openImageWorkshop(folder: string): Promise<ImageWorkshop> {
@@ -61,7 +57,7 @@ export async function openImageWorkshop(folder: string): Promise<ImageWorkshop> 
   await umoci('init', '--layout', layout);
   // The tools change one index file, so images are made one after another.
   let last: Promise<unknown> = Promise.resolve();
-  const inTurn = (work: () => Promise<Image>): Promise<Image> => {
+  const inTurn = (work: () => Promise<ImageInLayout>): Promise<ImageInLayout> => {
     const next = last.then(work);
     last = next.catch(() => undefined);
     return next;
@@ -71,7 +67,7 @@ export async function openImageWorkshop(folder: string): Promise<ImageWorkshop> 
     makeMultiPlatform: (tag) => inTurn(() => makeMultiPlatform(tag)),
   };
 
-  async function make(tag: string, options: ImageOptions = {}): Promise<Image> {
+  async function make(tag: string, options: ImageOptions = {}): Promise<ImageInLayout> {
     const { architecture = architectures[0], program } = options;
     const image = `${layout}:${tag}`;
     await umoci('new', '--image', image);
@@ -83,7 +79,7 @@ export async function openImageWorkshop(folder: string): Promise<ImageWorkshop> 
     return { layout: image, digest, blobs: await blobsOf(digest) };
   }
 
-  async function makeMultiPlatform(tag: string): Promise<Image> {
+  async function makeMultiPlatform(tag: string): Promise<ImageInLayout> {
     const [own, other] = architectures;
     const { blobs } = await make(`${tag}-${own}`);
     await make(`${tag}-${other}`, { architecture: other });
@@ -93,13 +89,13 @@ export async function openImageWorkshop(folder: string): Promise<ImageWorkshop> 
         return { mediaType, digest, size, platform: { os: 'linux', architecture } };
       }),
     );
-    const body = JSON.stringify({ schemaVersion: 2, mediaType: INDEX_TYPE, manifests });
-    const digest = `sha256:${createHash('sha256').update(body).digest('hex')}`;
+    const body = JSON.stringify({ schemaVersion: 2, mediaType: types.index, manifests });
+    const digest = digestOf(body);
     await writeFile(blobFile(digest), body);
 
     const index = await readIndex();
     const size = Buffer.byteLength(body);
-    const descriptor = { mediaType: INDEX_TYPE, digest, size, annotations: { [REF_NAME]: tag } };
+    const descriptor = { mediaType: types.index, digest, size, annotations: { [REF_NAME]: tag } };
     const changed: Index = { ...index, manifests: [...index.manifests, descriptor] };
     await writeFile(join(layout, 'index.json'), JSON.stringify(changed));
     return { layout: `${layout}:${tag}`, digest, blobs };

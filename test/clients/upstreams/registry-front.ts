@@ -4,6 +4,7 @@ import { pipeline } from 'node:stream/promises';
 import { type RecordingServer, startRecordingServer } from '../lab/recording-server.ts';
 import { type BlobStore, sendBlob } from './blob-store.ts';
 import { bearerToken } from './credentials.ts';
+import { type FindReferrers, REFERRERS, sendReferrers } from './referrers.ts';
 import { sendTagPage } from './tag-page.ts';
 import type { TokenServer } from './token-server.ts';
 
@@ -28,6 +29,10 @@ export interface RegistryFrontOptions {
   readonly guard?: Guard;
   /** How many tags a page of a list has at most; all of them when left out. */
   readonly tagsPerPage?: number;
+  /** Finds what the referrers API lists, which no `docker-registry` has. */
+  readonly findReferrers: FindReferrers;
+  /** How many referrers a page of a list has at most; all of them when left out. */
+  readonly referrersPerPage?: number;
 }
 
 /** Answers a request that may not pass, or lets it pass. */
@@ -49,17 +54,31 @@ export async function startRegistryFront(options: RegistryFrontOptions): Promise
 
   return startRecordingServer('127.0.0.2', async (request, response) => {
     const [, download] = DOWNLOAD.exec(request.url ?? '') ?? [];
-    if (download !== undefined) return sendBlob(response, folder, download);
+    if (download !== undefined) return sendBlob(request, response, folder, download);
 
     const refusal = guard?.(request);
     if (refusal) return refuse(response, refusal);
 
+    const [, repository] = REFERRERS.exec(request.url ?? '') ?? [];
+    if (repository !== undefined) return listReferrers(request, response, repository);
     const [, digest] = BLOB.exec(request.url ?? '') ?? [];
     if (digest !== undefined && delivery !== 'stream') return redirectBlob(request, response, digest);
     const answer = await ask(request);
     const tags = tagsPerPage !== undefined && answer.statusCode === 200 && TAGS.test(request.url ?? '');
     return tags ? sendTagPage(request, answer, response, tagsPerPage) : passOn(answer, response);
   });
+
+  /** Lists referrers for whom the registry behind lets read the repository. */
+  async function listReferrers(
+    request: IncomingMessage,
+    response: ServerResponse,
+    repository: string,
+  ): Promise<void> {
+    const answer = await ask(request, 'GET', `/v2/${repository}/tags/list`);
+    if (answer.statusCode === 401 || answer.statusCode === 403) return passOn(answer, response);
+    answer.resume();
+    sendReferrers(request, response, options.findReferrers, options.referrersPerPage);
+  }
 
   /** Redirects to a blob that the registry behind would give out. */
   async function redirectBlob(
@@ -76,9 +95,13 @@ export async function startRegistryFront(options: RegistryFrontOptions): Promise
   }
 
   /** Asks the registry behind. Nobody pushes through here, so there is no body. */
-  function ask(request: IncomingMessage, method = request.method): Promise<IncomingMessage> {
+  function ask(
+    request: IncomingMessage,
+    method = request.method,
+    url = request.url,
+  ): Promise<IncomingMessage> {
     return new Promise((resolve, reject) => {
-      const { url, headers } = request;
+      const { headers } = request;
       const asked = httpRequest(`http://${backend}${url}`, { method, headers, setHost: false }, resolve);
       asked.on('error', reject);
       asked.end();

@@ -33,6 +33,8 @@ export interface RegistryOptions {
   readonly tokenLifetime?: number;
   /** How many tags a page of a list has at most; all of them when left out. */
   readonly tagsPerPage?: number;
+  /** How many referrers a page of a list has at most; all of them when left out. */
+  readonly referrersPerPage?: number;
 }
 
 /** A registry with all that belongs to it. */
@@ -62,7 +64,7 @@ interface Manner {
 
 /** Starts a registry. */
 export async function startRegistry(kind: RegistryKind, options: RegistryOptions): Promise<Registry> {
-  const { store, blobStore, delivery = 'stream', tagsPerPage } = options;
+  const { store, blobStore, delivery = 'stream', tagsPerPage, referrersPerPage } = options;
   const cleanup = createCleanup();
   const { auth, guard, tokens, credentials } = await manners[kind](options, cleanup);
   const { authority: backend } = await cleanup.use(startDockerRegistry(store.folder, auth));
@@ -75,6 +77,8 @@ export async function startRegistry(kind: RegistryKind, options: RegistryOptions
       delivery,
       ...(guard && { guard }),
       ...(tagsPerPage !== undefined && { tagsPerPage }),
+      findReferrers: store.referrers,
+      ...(referrersPerPage !== undefined && { referrersPerPage }),
     }),
   );
 
