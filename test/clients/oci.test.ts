@@ -2,11 +2,23 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 
 import { createCleanup } from './lab/cleanup.ts';
 import { served } from './lab/recording-server.ts';
+import { writeTable } from './lab/text-table.ts';
 import { type ClientName, clientNames, type OciLab, openOciLab, pullImage } from './oci-lab.ts';
+import {
+  expectNoStrayCredentials,
+  expectRightWay,
+  passwordVariable,
+  type Row,
+  repositoryOf,
+  rowName,
+  rows,
+  ruleOf,
+} from './oci-matrix.ts';
 import { startTurnout, type Turnout } from './programs/turnout.ts';
 import type { Image } from './upstreams/image.ts';
-import { type Registry, type RegistryKind, registryKinds, startRegistry } from './upstreams/registry.ts';
-import type { BlobDelivery } from './upstreams/registry-front.ts';
+import type { ImageStore } from './upstreams/image-store.ts';
+import { makeQuickImage } from './upstreams/quick-image.ts';
+import { type Registry, registryKinds, startRegistry } from './upstreams/registry.ts';
 
 const cleanup = createCleanup();
 let lab: OciLab;
@@ -29,9 +41,9 @@ describe.each([
     before = await cleanup.use(startRegistry('anonymous', { store: stores[0], blobStore: lab.blobStore }));
     after = await cleanup.use(startRegistry('lenient', { store: stores[1], blobStore: lab.blobStore }));
     for (const tag of clientNames.flatMap((name) => [`${name}-1`, `${name}-2`, `${name}-3`])) {
-      const image = await lab.workshop.make(`${from}-${to}-${tag}`);
+      const image = makeQuickImage();
       images.set(tag, image);
-      await Promise.all([stores[0].push(image, `${from}/app`, tag), stores[1].push(image, `${to}/app`, tag)]);
+      await Promise.all([stores[0].put(image, `${from}/app`, tag), stores[1].put(image, `${to}/app`, tag)]);
     }
   });
   beforeEach(async () => {
@@ -61,7 +73,7 @@ describe.each([
   test('may change back and forth while clients pull', async () => {
     let moving = true;
     const failures: string[] = [];
-    const pulls = Object.fromEntries(clientNames.map((name) => [name, 0])) as Record<ClientName, number>;
+    const pulls = countPulls();
     const pulling = clientNames.map(async (name) => {
       const reference = `${turnout.authority}/acme/app:${name}-3`;
       for (; moving; pulls[name] += 1) {
@@ -124,6 +136,10 @@ function oneLine(registry: Registry, namespace: string): string {
   return `    to: ${registry.origin}/${namespace}/*image`;
 }
 
+function countPulls(): Record<ClientName, number> {
+  return Object.fromEntries(clientNames.map((name) => [name, 0])) as Record<ClientName, number>;
+}
+
 /** Waits until every client has come to the end of a pull, and of one that it began after that. */
 async function everybodyPullsOnceMore(pulls: Readonly<Record<ClientName, number>>): Promise<void> {
   const before = { ...pulls };
@@ -147,7 +163,6 @@ test('the one line may lead from every kind of registry to the next', async () =
   };
   const [first, ...others] = registries as [Registry, ...Registry[]];
   const turnout = await cleanup.use(startTurnout(rules(lineTo(first)), { env }));
-  const { clients, workshop } = lab;
 
   let line = lineTo(first);
   for (const registry of [first, ...others, first]) {
@@ -155,9 +170,8 @@ test('the one line may lead from every kind of registry to the next', async () =
     line = lineTo(registry);
     for (const name of clientNames) {
       const tag = `${name}-${turnout.reloads()}`;
-      const image = await workshop.make(`every-kind-${tag}`);
-      await store.push(image, `${registry.kind}/app`, tag);
-      await pullImage(clients[name], `${turnout.authority}/acme/app:${tag}`, image);
+      const image = await store.put(makeQuickImage(), `${registry.kind}/app`, tag);
+      await pullImage(lab.clients[name], `${turnout.authority}/acme/app:${tag}`, image);
     }
   }
 
@@ -166,100 +180,57 @@ test('the one line may lead from every kind of registry to the next', async () =
 });
 
 describe('a pull through the gateway', () => {
-  const upstreams: readonly { readonly kind: RegistryKind; readonly delivery: BlobDelivery }[] = [
-    { kind: 'anonymous', delivery: 'stream' },
-    { kind: 'anonymous', delivery: 'relative' },
-    { kind: 'anonymous', delivery: 'absolute' },
-    { kind: 'lenient', delivery: 'absolute' },
-    { kind: 'strict', delivery: 'absolute' },
-    { kind: 'basic', delivery: 'absolute' },
-    { kind: 'private', delivery: 'absolute' },
-    { kind: 'private', delivery: 'stream' },
-  ];
-  const namings = ['same', 'renamed'] as const;
-  const cells = upstreams.flatMap(({ kind, delivery }) =>
-    namings.flatMap((naming) => clientNames.map((name) => ({ kind, delivery, naming, name }))),
-  );
-  type Cell = (typeof cells)[number];
-
-  const images = new Map<string, Image>();
   const registries = new Map<string, Registry>();
   const results = new Map<string, Record<string, string>>();
+  let store: ImageStore;
   let turnout: Turnout;
 
   beforeAll(async () => {
-    const store = await lab.createStore();
-    for (const cell of cells) {
-      const image = await lab.workshop.make(`${rowOf(cell)}-${cell.name}`);
-      images.set(`${rowOf(cell)}-${cell.name}`, image);
-      await store.push(image, upstreamName(cell), cell.name);
-    }
+    store = await lab.createStore();
+    const { blobStore } = lab;
+    const places = new Map(rows.map((row) => [placeOf(row), row]));
     const env: NodeJS.ProcessEnv = {};
-    for (const { kind, delivery } of upstreams) {
-      const registry = await cleanup.use(startRegistry(kind, { store, blobStore: lab.blobStore, delivery }));
-      registries.set(`${kind}-${delivery}`, registry);
-      if (registry.credentials) env[variable({ kind, delivery })] = registry.credentials.password;
-    }
-    const rows = cells.filter(({ name }) => name === 'skopeo');
-    turnout = await cleanup.use(startTurnout(`rules:\n${rows.map(ruleOf).join('')}`, { env }));
+    await Promise.all(
+      [...places].map(async ([place, { kind, delivery }]) => {
+        const registry = await cleanup.use(startRegistry(kind, { store, blobStore, delivery }));
+        registries.set(place, registry);
+        env[passwordVariable({ kind, delivery })] = registry.credentials?.password;
+      }),
+    );
+    const rules = rows.map((row) => ruleOf(row, registryOf(row))).join('');
+    turnout = await cleanup.use(startTurnout(`rules:\n${rules}`, { env }));
   });
   afterAll(() => {
-    console.table(Object.fromEntries(results));
+    console.log(writeTable(clientNames, results));
   });
 
-  const titled = cells.map((cell) => [cell.name, `${rowOf(cell).replaceAll('-', ', ')}`, cell] as const);
-  test.each(titled)('by %s from a registry that is %s', async (_, __, cell) => {
-    const row = results.get(rowOf(cell)) ?? {};
-    results.set(rowOf(cell), { ...row, [cell.name]: 'FAILED' });
-    const image = images.get(`${rowOf(cell)}-${cell.name}`) as Image;
-    const registry = registryOf(cell);
-    const repository = upstreamName(cell);
-    registry.forget();
+  const titled = rows.map((row) => [rowName(row).replaceAll('-', ', '), row] as const);
+  test.each(titled)('by every client: %s', async (title, row) => {
+    const observers = { turnout, registry: registryOf(row), blobStore: lab.blobStore };
+    results.set(title, Object.fromEntries(clientNames.map((name) => [name, 'FAILED'])));
+    observers.registry.forget();
     lab.blobStore.forget();
     turnout.forget();
 
-    await pullImage(lab.clients[cell.name], `${turnout.authority}/${rowOf(cell)}/app:${cell.name}`, image);
+    const pulls = clientNames.map(async (name) => {
+      const image = await store.put(makeQuickImage({ layers: 2 }), repositoryOf(row), name);
+      await pullImage(lab.clients[name], `${turnout.authority}/${rowName(row)}/app:${name}`, image);
+      await expectRightWay(row, image, name, observers);
+      return [name, 'ok'] as const;
+    });
+    const settled = await Promise.allSettled(pulls);
+    expectNoStrayCredentials(observers);
 
-    const paths = served(registry.front.requests);
-    for (const blob of image.blobs) {
-      expect(paths).toContain(`/v2/${repository}/blobs/${blob}`);
-      if (cell.delivery === 'stream') continue;
-      // The bytes did not pass through the gateway.
-      const at = cell.delivery === 'absolute' ? lab.blobStore : registry.front;
-      expect(served(at.requests)).toContainEqual(expect.stringContaining(`/${blob}?`));
-      const path = `/v2/${rowOf(cell)}/app/blobs/${blob}`;
-      expect(await turnout.waitForAccess((record) => record.path === path)).toMatchObject({ status: 307 });
-    }
-    expect(registry.foreignCredentials()).toEqual([]);
-    expect(lab.blobStore.requests.filter(({ authorization }) => authorization !== 'none')).toEqual([]);
-    expect(registry.tokens?.requests.filter(({ status }) => status !== 200) ?? []).toEqual([]);
-    results.set(rowOf(cell), { ...row, [cell.name]: 'ok' });
+    const cells = settled.flatMap((cell) => (cell.status === 'fulfilled' ? [cell.value] : []));
+    results.set(title, { ...results.get(title), ...Object.fromEntries(cells) });
+    expect(settled.flatMap((cell) => (cell.status === 'rejected' ? [cell.reason] : []))).toEqual([]);
   });
 
-  function rowOf({ kind, delivery, naming }: Cell): string {
-    return `${kind}-${delivery}-${naming}`;
+  function placeOf({ kind, delivery }: Row): string {
+    return `${kind}-${delivery}`;
   }
 
-  function upstreamName(cell: Cell): string {
-    return cell.naming === 'same' ? `${rowOf(cell)}/app` : `acme/${rowOf(cell)}`;
-  }
-
-  function registryOf({ kind, delivery }: Cell): Registry {
-    return registries.get(`${kind}-${delivery}`) as Registry;
-  }
-
-  function ruleOf(cell: Cell): string {
-    const { origin, credentials } = registryOf(cell);
-    const auth = `\n    auth: { username: '${credentials?.username}', password: '\${${variable(cell)}}' }`;
-    return `
-  - name: ${rowOf(cell)}
-    protocol: oci
-    match: ${rowOf(cell)}/app
-    to: ${origin}/${upstreamName(cell)}${credentials ? auth : ''}
-`;
-  }
-
-  function variable({ kind, delivery }: Pick<Cell, 'kind' | 'delivery'>): string {
-    return `PASSWORD_${kind}_${delivery}`.toUpperCase();
+  function registryOf(row: Row): Registry {
+    return registries.get(placeOf(row)) as Registry;
   }
 });

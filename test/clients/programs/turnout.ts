@@ -80,8 +80,8 @@ export async function startTurnout(rules: string, options: TurnoutOptions = {}):
     });
 
   let forgotten = 0;
-  const records = (): AccessRecord[] => readAccessLog(server.stdout());
-  const access = (): AccessRecord[] => records().slice(forgotten);
+  const records = createAccessLog(() => server.stdout());
+  const access = (): readonly AccessRecord[] => records().slice(forgotten);
   const reloads = (): number => `${server.stdout()}${server.stderr()}`.split('"rules reloaded"').length - 1;
   const reloadAfter = async (change: () => Promise<unknown>): Promise<void> => {
     const before = reloads();
@@ -112,11 +112,18 @@ export async function startTurnout(rules: string, options: TurnoutOptions = {}):
   };
 }
 
-/** The complete lines of a log that tell of a request. */
-function readAccessLog(text: string): AccessRecord[] {
-  const lines = text.split('\n').slice(0, -1);
-  const values = lines.filter((line) => line.startsWith('{')).map((line) => JSON.parse(line) as object);
-  return values.filter((value): value is AccessRecord => 'method' in value && 'status' in value);
+/** Reads the complete lines of a growing log that tell of a request, each once. */
+function createAccessLog(text: () => string): () => readonly AccessRecord[] {
+  const records: AccessRecord[] = [];
+  let read = 0;
+  return () => {
+    const end = text().lastIndexOf('\n') + 1;
+    const lines = text().slice(read, end).split('\n');
+    read = end;
+    const values = lines.filter((line) => line.startsWith('{')).map((line) => JSON.parse(line) as object);
+    records.push(...values.filter((value): value is AccessRecord => 'method' in value && 'status' in value));
+    return records;
+  };
 }
 
 function replaceOnce(text: string, from: string, to: string): string {
