@@ -101,7 +101,9 @@ export async function startRegistryFront(options: RegistryFrontOptions): Promise
     url = request.url,
   ): Promise<IncomingMessage> {
     return new Promise((resolve, reject) => {
-      const { headers } = request;
+      // Whether there is a blob to redirect to does not depend on the part that is wanted.
+      const { range, 'if-none-match': condition, ...rest } = request.headers;
+      const headers = method === request.method ? request.headers : rest;
       const asked = httpRequest(`http://${backend}${url}`, { method, headers, setHost: false }, resolve);
       asked.on('error', reject);
       asked.end();
@@ -130,6 +132,17 @@ function refuse(response: ServerResponse, { status, challenge }: Refusal): void 
 }
 
 async function passOn(answer: IncomingMessage, response: ServerResponse): Promise<void> {
+  if (answer.statusCode === 416) return sendUnsatisfiable(answer, response);
   response.writeHead(answer.statusCode ?? 502, answer.headers);
   await pipeline(answer, response);
+}
+
+/** `docker-registry` announces the length of the whole blob here, and then breaks off. */
+function sendUnsatisfiable(answer: IncomingMessage, response: ServerResponse): void {
+  answer.on('error', () => {}).resume();
+  const headers = {
+    'content-type': 'text/plain; charset=utf-8',
+    'content-range': answer.headers['content-range'],
+  };
+  response.writeHead(416, headers).end('invalid range: failed to overlap\n');
 }
