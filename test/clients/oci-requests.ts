@@ -1,7 +1,7 @@
 import { expect } from 'vitest';
 
 import { referrerTypes, type Stock } from './oci-stock.ts';
-import { types } from './upstreams/descriptor.ts';
+import { acceptManifests } from './upstreams/descriptor.ts';
 import type { BlobDelivery } from './upstreams/registry-front.ts';
 
 /** A request of the distribution specification, and what the gateway makes of it. */
@@ -30,7 +30,6 @@ export interface Place {
   readonly mode: 'auto' | 'proxy';
 }
 
-const accept = { accept: [types.manifest, types.index].join(', ') };
 const dockerAccept = { accept: 'application/vnd.docker.distribution.manifest.v2+json' };
 const missing = `sha256:${'0'.repeat(64)}`;
 const refused = { own: { status: 405, headers: { allow: 'GET, HEAD' } } };
@@ -48,25 +47,25 @@ const aboutTheRegistry: readonly OciRequest[] = [
 ];
 
 const manifests: readonly OciRequest[] = [
-  { title: 'a manifest by tag', path: (name) => `/v2/${name}/manifests/v1`, headers: () => accept },
+  { title: 'a manifest by tag', path: (name) => `/v2/${name}/manifests/v1`, headers: () => acceptManifests },
   {
     title: 'HEAD of a manifest by tag',
     method: 'HEAD',
     path: (name) => `/v2/${name}/manifests/v1`,
-    headers: () => accept,
+    headers: () => acceptManifests,
   },
   {
     title: 'a manifest by digest',
     path: (name, { image }) => `/v2/${name}/manifests/${image.digest}`,
-    headers: () => accept,
+    headers: () => acceptManifests,
   },
   {
     title: 'HEAD of a manifest by digest',
     method: 'HEAD',
     path: (name, { image }) => `/v2/${name}/manifests/${image.digest}`,
-    headers: () => accept,
+    headers: () => acceptManifests,
   },
-  { title: 'an index', path: (name) => `/v2/${name}/manifests/index`, headers: () => accept },
+  { title: 'an index', path: (name) => `/v2/${name}/manifests/index`, headers: () => acceptManifests },
   {
     title: "a manifest with Docker's types",
     path: (name) => `/v2/${name}/manifests/docker`,
@@ -80,12 +79,12 @@ const manifests: readonly OciRequest[] = [
   {
     title: 'a manifest that the client has',
     path: (name) => `/v2/${name}/manifests/v1`,
-    headers: (etag) => ({ ...accept, 'if-none-match': etag }),
+    headers: (etag) => ({ ...acceptManifests, 'if-none-match': etag }),
   },
   {
     title: 'a manifest that the client has in an old version',
     path: (name) => `/v2/${name}/manifests/v1`,
-    headers: () => ({ ...accept, 'if-none-match': `"${missing}"` }),
+    headers: () => ({ ...acceptManifests, 'if-none-match': `"${missing}"` }),
   },
   { title: 'a missing tag', path: (name) => `/v2/${name}/manifests/missing` },
   { title: 'HEAD of a missing tag', method: 'HEAD', path: (name) => `/v2/${name}/manifests/missing` },

@@ -19,6 +19,11 @@ export const types = {
   empty: 'application/vnd.oci.empty.v1+json',
 } as const;
 
+/** The field of a client that takes manifests and indexes. */
+export const acceptManifests: Readonly<Record<string, string>> = {
+  accept: `${types.manifest}, ${types.index}`,
+};
+
 /** The digest of bytes. */
 export function digestOf(body: Buffer | string, algorithm: 'sha256' | 'sha512' = 'sha256'): string {
   return `${algorithm}:${createHash(algorithm).update(body).digest('hex')}`;
