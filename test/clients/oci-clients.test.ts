@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 
 import { createCleanup } from './lab/cleanup.ts';
 import { clientNames, type OciLab, openOciLab, pullImage } from './oci-lab.ts';
-import type { Image } from './upstreams/image.ts';
+import type { ImageInLayout } from './upstreams/image.ts';
 import { type Registry, startRegistry } from './upstreams/registry.ts';
 
 // The clients themselves, without a gateway: they have to be what their names say, and able to tell who they are.
@@ -10,7 +10,7 @@ import { type Registry, startRegistry } from './upstreams/registry.ts';
 const cleanup = createCleanup();
 const userAgents: Record<string, string | undefined> = {};
 let lab: OciLab;
-let image: Image;
+let image: ImageInLayout;
 let open: Registry;
 let closed: readonly Registry[];
 
