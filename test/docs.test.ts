@@ -10,6 +10,7 @@ import { addCheck } from '../src/cli/check.ts';
 import { addExplain } from '../src/cli/explain.ts';
 import { addServe } from '../src/cli/serve.ts';
 import { ISSUE_CODES, isRuleError, type Protocol } from '../src/index.ts';
+import { knownRegistries } from '../src/protocols/_oci-registries.ts';
 import { parseRules, ruleFileJsonSchema } from '../src/rules/index.ts';
 import { testProtocol } from './protocols/test-protocol.ts';
 
@@ -87,6 +88,20 @@ test('every code of an issue has its section, with an example', () => {
   expect(headings).toEqual([...ISSUE_CODES]);
   const shown = ruleFiles.filter(({ page, note }) => page === 'docs/errors.md' && note === 'error');
   expect(shown.map(({ section }) => section)).toEqual([...ISSUE_CODES]);
+});
+
+test('every registry that is known has its row', () => {
+  const page = read('docs/protocols/oci.md');
+  for (const { name, wants, blobs } of knownRegistries) {
+    const row =
+      page
+        .split('\n')
+        .find((line) => line.startsWith(`| ${name} |`))
+        ?.split('|') ?? [];
+    const wish = { nothing: 'nothing', token: 'a token', credential: 'there are none' }[wants];
+    const hosts = blobs.length > 0 ? blobs.map((host) => `\`${host}\``).join(', ') : 'itself';
+    expect([row[3]?.trim(), row[4]?.trim()], name).toEqual([wish, hosts]);
+  }
 });
 
 test('every key of a rule has its row', () => {

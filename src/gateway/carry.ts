@@ -1,5 +1,4 @@
 import type { RuleSet } from '../core/compile.ts';
-import type { CompiledUpstream } from '../core/compiled-rule.ts';
 import type { ClientCredential } from '../core/credential.ts';
 import { findDelegated, locateBeside, type Route, route } from '../core/decide.ts';
 import type { CarryDecision, Decision, ProxyDecision } from '../core/decision.ts';
@@ -23,7 +22,6 @@ import {
   isProxyRoute,
   type ProxyRoute,
   type ProxyTools,
-  toAdmissionRequest,
   tryUpstream,
 } from './proxy.ts';
 import { toRefusal, toUpstreamError } from './refusal.ts';
@@ -129,8 +127,10 @@ async function follow(
 function createTools(tools: ProxyTools, ruleSet: RuleSet, request: GatewayRequest, next: CarryRoute): Tools {
   const { clients, memory } = tools;
   const { descriptor, body } = request;
-  const { protocol, rule, upstream, place } = next;
-  const keyOf = (key: string) => JSON.stringify([protocol.name, rule.name, upstream?.origin, place, key]);
+  const { protocol, rule, upstream, decision } = next;
+  // What is kept ends with the address that it came from, also when only its path is another.
+  const base = protocol.rename ? next.place : upstream?.place(decision.params ?? {}, '');
+  const keyOf = (key: string) => JSON.stringify([protocol.name, rule.name, upstream?.origin, base, key]);
   return {
     fetch: (resource, headers = {}) => fetchDocument(tools, request, next, resource, headers),
     keep: (key, seconds, make) => (upstream?.delegated ? make() : memory.keep(keyOf(key), seconds, make)),
@@ -192,36 +192,40 @@ function trailOf({ headers = {} }: RequestDescriptor): Readonly<Record<string, s
   return { ...(via && { via }), ...(loop && { 'cdn-loop': loop }) };
 }
 
-/** Asks the upstream that a request for a resource would lead to. */
+/** Whether an upstream takes the credential of a client, for what a request for a resource would lead to. */
 async function admitAt(
   tools: ProxyTools,
   ruleSet: RuleSet,
-  { descriptor }: GatewayRequest,
+  request: GatewayRequest,
   protocol: Protocol,
   resource: Resource,
   credential: ClientCredential | undefined,
 ): Promise<Admission> {
   const [path = '', query] = protocol.format(resource).split('?', 2);
   const headers = { authorization: 'shown' };
-  const found = route(ruleSet, { ...descriptor, method: 'HEAD', path, query, headers });
+  const found = route(ruleSet, { ...request.descriptor, method: 'HEAD', path, query, headers });
   if (!isProxyRoute(found) || !found.upstream.delegated) return { type: 'open' };
-  return admit(tools, toAdmissionRequest(found, credential));
+  const { decision, upstream, place } = found;
+  const question = { method: 'HEAD', target: decision.target, upstream, protocol, place, credential };
+  return admit(tools, toExchange(question, request));
 }
 
 /** Asks all upstreams that want a credential until one takes it; one that is out of order hides no other. */
 async function admitAnywhere(
   tools: ProxyTools,
   ruleSet: RuleSet,
-  { descriptor }: GatewayRequest,
+  request: GatewayRequest,
   protocol: Protocol,
   resource: Resource,
   credential: ClientCredential | undefined,
 ): Promise<Admission> {
-  const upstreams = findDelegated(ruleSet, descriptor, protocol).slice(0, MOST_UPSTREAMS);
+  const upstreams = findDelegated(ruleSet, request.descriptor, protocol).slice(0, MOST_UPSTREAMS);
   let failure: unknown;
   for (const upstream of upstreams) {
+    const target = upstream.origin + protocol.format(resource);
+    const question = { method: 'GET', target, upstream, protocol, place: '', credential };
     try {
-      const admission = await admit(tools, toLogin(upstream, protocol, resource, credential));
+      const admission = await admit(tools, toExchange(question, request));
       if (admission.type !== 'refused') return admission;
     } catch (error) {
       failure ??= error;
@@ -231,22 +235,10 @@ async function admitAnywhere(
   return { type: upstreams.length > 0 ? 'refused' : 'open' };
 }
 
-function toLogin(
-  upstream: CompiledUpstream,
-  protocol: Protocol,
-  resource: Resource,
-  credential: ClientCredential | undefined,
+function toExchange(
+  question: Pick<Exchange, 'method' | 'target' | 'upstream' | 'protocol' | 'place' | 'credential'>,
+  { signal = NEVER }: GatewayRequest,
 ): Exchange {
-  return {
-    method: 'GET',
-    target: upstream.origin + protocol.format(resource),
-    headers: { 'user-agent': 'turnout' },
-    body: undefined,
-    signal: NEVER,
-    upstream,
-    protocol,
-    place: '',
-    credential,
-    relays: () => false,
-  };
+  const headers = { 'user-agent': 'turnout' };
+  return { ...question, headers, body: undefined, signal, relays: () => false };
 }

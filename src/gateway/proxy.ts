@@ -1,5 +1,4 @@
 import type { RuleSet } from '../core/compile.ts';
-import type { ClientCredential } from '../core/credential.ts';
 import { type Route, route } from '../core/decide.ts';
 import type { CarryDecision, ProxyDecision } from '../core/decision.ts';
 import type { RequestDescriptor } from '../core/request.ts';
@@ -150,12 +149,6 @@ function toExchange(
       return !(protocol.exclusive && protocol.parse({ method: 'GET', path: location.pathname }));
     },
   };
-}
-
-/** What is asked to learn whether an upstream takes a client's credential. */
-export function toAdmissionRequest(next: ProxyRoute, credential: ClientCredential | undefined): Exchange {
-  const request = { descriptor: { method: 'HEAD' } as RequestDescriptor };
-  return toExchange(request, next, { credential }, { 'user-agent': 'turnout' });
 }
 
 function toAnswer(

@@ -29,7 +29,11 @@ export const knownRegistries: readonly KnownRegistry[] = [
       api: 'registry-1.docker.io',
     },
     wants: 'token',
-    blobs: ['production.cloudfront.docker.com', 'production.cloudflare.docker.com'],
+    blobs: [
+      'production.cloudfront.docker.com',
+      'production.cloudflare.docker.com',
+      '*.r2.cloudflarestorage.com',
+    ],
     library: true,
     advice:
       'Docker Hub counts the pulls of all your users against the address of this gateway; write `auth:` with an account, whose limit is higher or none.',

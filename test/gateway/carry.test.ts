@@ -1,13 +1,15 @@
 import { gzipSync } from 'node:zlib';
 import { describe, expect, test, vi } from 'vitest';
 
+import { toNodeHandler } from '../../src/adapters/node.ts';
+import { compileRules } from '../../src/core/compile.ts';
 import type { Answer, Lead, Protocol, Tools } from '../../src/core/protocol.ts';
 import { type RuleConfig, rule } from '../../src/core/rule.ts';
 import { readText } from '../../src/gateway/streams.ts';
 import { UpstreamError } from '../../src/gateway/transport.ts';
 import { file } from '../../src/protocols/file.ts';
 import { ask } from './client.ts';
-import { serve, transports } from './serving.ts';
+import { listen, serve, transports } from './serving.ts';
 import { startUpstream, unusedOrigin } from './upstream.ts';
 
 interface Page {
@@ -105,6 +107,20 @@ describe.each(transports)('what a document of the upstream leads to, over %s', (
       status: 302,
       headers: { location: 'https://cdn.example/file' },
     });
+  });
+
+  test('is looked up anew when the line leads elsewhere', async () => {
+    const upstream = await startUpstream(
+      ({ url }, response) => void response.end(`https://cdn.example${url?.replace('index', 'file')}`),
+    );
+    const rules = { current: compileRules([]) };
+    const gateway = await listen(toNodeHandler(rules, { transport: createTransport() }));
+    for (const base of ['one', 'two', 'one']) {
+      rules.current = compileRules([rule(byIndex, { name: 'pages', to: `${upstream.origin}/${base}` })]);
+      const { headers } = await ask(gateway.origin, '/x');
+      expect(headers.location).toBe(`https://cdn.example/${base}/file`);
+    }
+    expect(upstream.paths).toEqual(['/one/index', '/two/index']);
   });
 
   test('is made once for all who ask at the same time, and again after a failure', async () => {

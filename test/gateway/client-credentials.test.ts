@@ -216,7 +216,11 @@ describe('a token', () => {
 
   test.each([
     ['of another host', `${host}x`, (token: string) => token],
-    ['that was changed', host, (token: string) => `${token.slice(0, -1)}${token.endsWith('A') ? 'B' : 'A'}`],
+    [
+      'that was changed',
+      host,
+      (token: string) => token.replace(/\.(.)(?=[^.]+$)/, (_, first) => (first === 'A' ? '.B' : '.A')),
+    ],
     ['of nobody', host, () => 'made-up'],
     ['that is too long', host, () => 'a'.repeat(10_000)],
   ])('%s is none', async (_, name, change) => {

@@ -29,6 +29,8 @@ export interface RegistryOptions {
   readonly blobStore: BlobStore;
   /** @default 'stream' */
   readonly delivery?: BlobDelivery;
+  /** Whom a `private` one serves; somebody new by default. */
+  readonly credentials?: Credentials;
   /** Seconds that its tokens are good for. @default 300 */
   readonly tokenLifetime?: number;
   /** How many tags a page of a list has at most; all of them when left out. */
@@ -124,7 +126,8 @@ const manners: Record<RegistryKind, (options: RegistryOptions, cleanup: Cleanup)
     await writeFile(htpasswdFile, await runChecked('htpasswd', ['-Bbn', '-C', '4', username, password]));
     return { auth: { type: 'basic', htpasswdFile }, credentials };
   },
-  private: (options, cleanup) => withTokens(options, cleanup, { credentials: newCredentials() }),
+  private: (options, cleanup) =>
+    withTokens(options, cleanup, { credentials: options.credentials ?? newCredentials() }),
 };
 
 async function withTokens(
