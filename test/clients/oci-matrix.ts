@@ -61,7 +61,7 @@ export function ruleOf(row: Row, { origin, credentials }: Registry): string {
 }
 
 /** Whether a request came from the gateway, which marks what it forwards (RFC 8586). */
-export function isFromGateway({ headers }: RecordedRequest): boolean {
+function isFromGateway({ headers }: RecordedRequest): boolean {
   return headers['cdn-loop'] === 'turnout';
 }
 
