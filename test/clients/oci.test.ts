@@ -73,7 +73,7 @@ describe.each([
   test('may change back and forth while clients pull', async () => {
     let moving = true;
     const failures: string[] = [];
-    const pulls = countPulls();
+    const pulls = Object.fromEntries(clientNames.map((name) => [name, 0])) as Record<ClientName, number>;
     const pulling = clientNames.map(async (name) => {
       const reference = `${turnout.authority}/acme/app:${name}-3`;
       for (; moving; pulls[name] += 1) {
@@ -134,10 +134,6 @@ ${to}
 
 function oneLine(registry: Registry, namespace: string): string {
   return `    to: ${registry.origin}/${namespace}/*image`;
-}
-
-function countPulls(): Record<ClientName, number> {
-  return Object.fromEntries(clientNames.map((name) => [name, 0])) as Record<ClientName, number>;
 }
 
 /** Waits until every client has come to the end of a pull, and of one that it began after that. */
