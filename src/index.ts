@@ -9,6 +9,7 @@ export type {
   Authentication,
   ClientCredential,
   Credential,
+  CredentialAudience,
   CredentialProvider,
   ProvidedCredential,
 } from './core/credential.ts';

@@ -18,13 +18,22 @@ export type NodeCore = (request: NodeRequest, response: ServerResponse, next?: (
 
 /** Makes what the adapters for Node's own requests have in common. */
 export function createNodeCore(rules: RuleSet | RuleSource, options: AdapterOptions): NodeCore {
-  const { trustProxy = false, timeouts, tokenKey, onResponse, onUpstreamError, onRateLimit } = options;
+  const {
+    trustProxy = false,
+    timeouts,
+    tokenKey,
+    onResponse,
+    onUpstreamError,
+    onCredentialError,
+    onRateLimit,
+  } = options;
   const origin = checkPublicOrigin(options.publicOrigin);
   const readForwarded = createReadForwarded(trustProxy);
   const gateway = createGateway(rules, {
     transport: options.transport ?? createNodeTransport(timeouts),
     tokenKey,
     onUpstreamError,
+    onCredentialError,
     onRateLimit,
   });
 

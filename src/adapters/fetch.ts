@@ -35,13 +35,23 @@ export interface FetchHandlerOptions extends AdapterOptions {
  * export default { fetch: toFetchHandler(rules) };
  */
 export function toFetchHandler(rules: RuleSet | RuleSource, options: FetchHandlerOptions = {}): FetchHandler {
-  const { trustProxy = false, timeouts, tokenKey, next, onResponse, onUpstreamError, onRateLimit } = options;
+  const {
+    trustProxy = false,
+    timeouts,
+    tokenKey,
+    next,
+    onResponse,
+    onUpstreamError,
+    onCredentialError,
+    onRateLimit,
+  } = options;
   const origin = checkPublicOrigin(options.publicOrigin);
   const readForwarded = createReadForwarded(trustProxy);
   const gateway = createGateway(rules, {
     transport: options.transport ?? createFetchTransport(timeouts),
     tokenKey,
     onUpstreamError,
+    onCredentialError,
     onRateLimit,
   });
 

@@ -10,6 +10,7 @@ export function createUpstreamLog(): GatewayHooks {
   return {
     onUpstreamError: (error, { rule }) =>
       complain(`turnout: ${rule === undefined ? '' : `rule ${rule}: `}${error.message}`),
+    onCredentialError: (error) => complain(`turnout: ${error.message}`),
     onRateLimit({ limit, remaining, window }, { rule, target }) {
       const key = `${rule} ${new URL(target).origin}`;
       if (remaining > limit * LOW) low.delete(key);

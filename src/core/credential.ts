@@ -11,25 +11,38 @@ export type Credential =
       readonly token: string;
     };
 
+/** What the parts of a credential consist of, as a file or a program can give them. */
+export const CREDENTIAL_SYNTAX: Readonly<Record<'username' | 'password' | 'token', RegExp>> = {
+  username: /^[^:\p{Cc}]+$/u,
+  password: /^\P{Cc}*$/u,
+  token: /^[!-~]+$/,
+};
+
 /** A credential that was fetched, and is good for some time. */
 export type ProvidedCredential = Credential & {
   /** When it expires. Default five minutes after it was fetched. */
   readonly expiresAt?: Date | undefined;
 };
 
-/**
- * Fetches a credential for an upstream whose passwords expire, such as a cloud's registry.
- *
- * Called when there is none yet, before the one kept expires, and when the upstream no longer takes it; never twice at
- * the same time for one upstream. What it throws is told to `onUpstreamError`, and a credential that is still good
- * stays in use.
- */
-export type CredentialProvider = (upstream: {
+/** The upstream that a credential is fetched for. */
+export interface CredentialAudience {
   /** Scheme, host and port: `https://123456789012.dkr.ecr.eu-central-1.amazonaws.com`. */
   readonly origin: string;
   /** Host and port. */
   readonly host: string;
-}) => ProvidedCredential | Promise<ProvidedCredential>;
+}
+
+/**
+ * Fetches a credential for an upstream whose passwords expire, such as a cloud's registry.
+ *
+ * Called when there is none yet, before the one kept expires, and when the upstream no longer takes it; one call at a
+ * time for one upstream, and one that takes longer than 30 seconds has failed. The first line of what it throws is told
+ * to `onUpstreamError` when requests fail of it, and else to `onCredentialError`: it must not have a secret in it. A
+ * credential that is still good stays in use.
+ */
+export type CredentialProvider = (
+  upstream: CredentialAudience,
+) => ProvidedCredential | Promise<ProvidedCredential>;
 
 /**
  * What the gateway proves itself with at an upstream: a credential of its own, what fetches one, or `client` for the

@@ -25,6 +25,11 @@ export interface GatewayHooks {
   readonly onUpstreamError?:
     | ((error: UpstreamError, decision: ProxyDecision | CarryDecision) => void)
     | undefined;
+  /**
+   * Told once of every credential that could not be fetched or renewed, also while the one before still serves.
+   * Requests that fail of it are told to `onUpstreamError` besides.
+   */
+  readonly onCredentialError?: ((error: UpstreamError) => void) | undefined;
   /** Told what an upstream says it lets this gateway have, as Docker Hub does with each manifest. */
   readonly onRateLimit?: ((limit: RateLimit, decision: ProxyDecision) => void) | undefined;
 }
@@ -58,14 +63,14 @@ const LEAST_KEY = 32;
  */
 export function createGateway(
   rules: RuleSet | RuleSource,
-  { transport, tokenKey, onUpstreamError, onRateLimit }: GatewayOptions,
+  { transport, tokenKey, onUpstreamError, onCredentialError, onRateLimit }: GatewayOptions,
 ): Gateway {
   if (tokenKey !== undefined && tokenKey.length < LEAST_KEY)
     throw new TypeError(`tokenKey: write at least ${LEAST_KEY} random characters.`);
   const tools: ProxyTools = {
     transport,
     broker: createTokenBroker(),
-    keeper: createCredentialKeeper(),
+    keeper: createCredentialKeeper({ onError: onCredentialError }),
     memory: createMemory(),
     clients: createClientCredentials(createTokenSeal(tokenKey)),
     onUpstreamError: (error, decision) => callHook(() => onUpstreamError?.(error, decision)),
