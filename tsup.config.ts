@@ -12,7 +12,7 @@ const filesOf = (folder: string): string[] =>
     .filter((file) => /^[^_].*(?<!\.d)\.ts$/.test(file))
     .map((file) => `${folder}/${file}`);
 
-const indexes = readdirSync('src')
+const indexes = [...readdirSync('src'), 'gateway/credentials']
   .map((folder) => `src/${folder}/index.ts`)
   .filter((path) => existsSync(path));
 

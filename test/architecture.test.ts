@@ -8,7 +8,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   core: [],
   protocols: ['core'],
   gateway: ['core'],
-  rules: ['core', 'protocols/index.ts'],
+  rules: ['core', 'protocols/index.ts', 'gateway/credentials/index.ts'],
   adapters: ['core', 'gateway'],
   cli: ['core', 'protocols', 'gateway', 'rules', 'adapters', '../package.json'],
 };

@@ -20,6 +20,16 @@ test.each([
   expect(modules.filter((path) => /^node:|node_modules\/(zod|yaml)\//.test(path))).toEqual([]);
 });
 
+test('what fetches credentials loads Node, and no AWS SDK, only when it is used', async () => {
+  const { metafile } = await bundle("export * from './src/gateway/credentials/index.ts'", 'browser');
+  const imports = Object.values(metafile.inputs).flatMap((input) => input.imports);
+  const direct = imports.filter(({ path }) => /^node:|aws-sdk|node-program/.test(path));
+  expect(direct.map(({ kind, path }) => `${kind} ${path}`).toSorted()).toEqual([
+    'dynamic-import src/gateway/credentials/node-program.ts',
+    'import-statement node:child_process',
+  ]);
+});
+
 async function bundle(
   contents: string,
   platform: Platform,

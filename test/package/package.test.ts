@@ -42,6 +42,21 @@ test('RuleError is one class in each format', () => {
   expect(evaluate('commonjs', `console.log(${required})`)).toBe('true');
 });
 
+test.each([
+  ['module', "(await import('turnout/credentials'))"],
+  ['commonjs', "require('turnout/credentials')"],
+] as const)(
+  'in a %s, credentials are fetched when asked for, with what is installed',
+  (type, credentials) => {
+    const command = JSON.stringify([process.execPath, '-p', '"t0ken"']);
+    const upstream = "{ origin: 'https://a.example', host: 'a.example' }";
+    const ecr = `${credentials}.ecrCredential()(${upstream}).catch((error) => console.log(error.message))`;
+    expect(evaluate(type, ecr)).toContain('run `npm install @aws-sdk/client-ecr`');
+    const run = `${credentials}.commandCredential({ command: ${command} })(${upstream})`;
+    expect(evaluate(type, `${run}.then(({ token }) => console.log(token))`)).toBe('t0ken');
+  },
+);
+
 test('the JSON files can be read', () => {
   const read = (name: string) =>
     JSON.parse(evaluate('commonjs', `console.log(JSON.stringify(require('turnout/${name}')))`));
