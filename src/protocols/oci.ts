@@ -112,8 +112,9 @@ type OciContent = OciManifest | OciBlob | OciTags | OciReferrers;
 // Distribution specification, "Pulling manifests": <name>, and <reference> as a tag.
 const NAME = /^[a-z\d]+(?:(?:[./]|__?|-+)[a-z\d]+)*$/;
 const TAG = /^\w[\w.-]{0,127}$/;
-// Image specification, descriptor.md, "Digests".
-const DIGEST = /^[a-z\d]+(?:[+._-][a-z\d]+)*:[\w=-]+$/;
+// Image specification, descriptor.md, "Digests", and what it says of the registered algorithms.
+const DIGEST =
+  /^(?:sha256:[a-f\d]{64}|sha512:[a-f\d]{128}|(?!sha(?:256|512):)[a-z\d]+(?:[+._-][a-z\d]+)*:[\w=-]+)$/;
 const MAX_NAME = 255;
 
 const API_VERSION = { 'docker-distribution-api-version': 'registry/2.0' };
@@ -196,7 +197,7 @@ export const oci: Protocol<OciResource> = {
           headers: { allow: 'GET, HEAD' },
         });
       case 'unknown':
-        return refuse({ status: 404, message: 'There is nothing to pull at this path.' });
+        return refuse(explainUnknown(resource));
       default:
         if (context.delegated && !context.authorized) return askForCredential(resource, context);
         return withNamespace(deliverContent(resource, context), resource);
@@ -306,6 +307,16 @@ function withQuery(
   const ns = namespace && `ns=${namespace}`;
   const whole = query && ns ? `${query}&${ns}` : (query ?? ns);
   return whole ? `${path}?${whole}` : path;
+}
+
+/** Distribution specification, "Listing Referrers": a digest that is none is answered 400. */
+function explainUnknown({ path }: OciUnknown): Refusal {
+  return /\/referrers\/[^/]*$/.test(path)
+    ? {
+        status: 400,
+        message: 'Referrers are listed for a digest, such as `sha256:` and 64 hexadecimal digits.',
+      }
+    : { status: 404, message: 'There is nothing to pull at this path.' };
 }
 
 /** Clients of most kinds decide by the ping alone whether to authenticate, for every image of the host. */

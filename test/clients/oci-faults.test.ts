@@ -34,15 +34,15 @@ const resources = [
 describe.each(resources)('asked for $what', ({ method, path }) => {
   const get = (): Promise<HttpAnswer> => ask(turnout.origin, path, { method, headers: acceptManifests });
 
-  for (const { title, fault, expected, fails } of faults) {
-    (fails ? test.fails : test)(`when the registry answers ${title}`, async () => {
+  for (const { title, fault, expected } of faults) {
+    test(`when the registry answers ${title}`, async () => {
       registry.fail(fault);
       expectError(await get(), method, expected);
     });
   }
 
-  for (const { title, fault, expected, fails } of tokenFaults) {
-    (fails ? test.fails : test)(`when the token server ${title}`, async () => {
+  for (const { title, fault, expected } of tokenFaults) {
+    test(`when the token server ${title}`, async () => {
       registry.failAtTokens(fault);
       expectError(await get(), method, expected);
     });
@@ -55,8 +55,8 @@ describe('every client says what is the matter', () => {
     lab = await openOciLab(cleanup);
   });
 
-  for (const { title, fault, says, fails } of printedFaults) {
-    (fails ? test.fails : test)(`when ${title}`, async () => {
+  for (const { title, fault, says } of printedFaults) {
+    test(`when ${title}`, async () => {
       registry.fail(fault);
       await expectEveryClientSays(says);
     });
@@ -64,7 +64,7 @@ describe('every client says what is the matter', () => {
 
   test('when the token server answers HTML', async () => {
     registry.failAtTokens(htmlPage);
-    await expectEveryClientSays(/502/);
+    await expectEveryClientSays(/502|no usable answer/);
   });
 
   async function expectEveryClientSays(text: RegExp): Promise<void> {
