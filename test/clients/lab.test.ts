@@ -3,12 +3,10 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createCleanup } from './lab/cleanup.ts';
 import { startRecordingServer } from './lab/recording-server.ts';
 import { createTemporaryFolder } from './lab/temporary-folder.ts';
+import { openOciClients } from './oci-clients.ts';
 import { pullImage } from './oci-lab.ts';
-import { openContainerd } from './programs/containerd.ts';
-import { openDocker } from './programs/docker.ts';
 import type { OciClient } from './programs/oci-client.ts';
-import { openPodman } from './programs/podman.ts';
-import { openSkopeo, type Skopeo } from './programs/skopeo.ts';
+import type { Skopeo } from './programs/skopeo.ts';
 import { type BlobStore, startBlobStore } from './upstreams/blob-store.ts';
 import { type ImageInLayout, openImageWorkshop } from './upstreams/image.ts';
 import { createImageStore, type ImageStore } from './upstreams/image-store.ts';
@@ -28,13 +26,9 @@ beforeAll(async () => {
   const folder = await cleanup.use(createTemporaryFolder());
   store = await cleanup.use(createImageStore(folder.path));
   blobStore = await cleanup.use(startBlobStore());
-  skopeo = await cleanup.use(openSkopeo());
-  clients = [
-    skopeo,
-    await cleanup.use(openPodman()),
-    await cleanup.use(openDocker()),
-    await cleanup.use(openContainerd()),
-  ];
+  const opened = await openOciClients(cleanup);
+  skopeo = opened.skopeo;
+  clients = Object.values(opened.all);
   for (const kind of registryKinds) {
     registries.set(kind, await cleanup.use(startRegistry(kind, { store, blobStore, delivery: 'absolute' })));
   }

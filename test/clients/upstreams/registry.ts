@@ -33,6 +33,8 @@ export interface RegistryOptions {
   readonly credentials?: Credentials;
   /** Seconds that its tokens are good for. @default 300 */
   readonly tokenLifetime?: number;
+  /** Where its token server listens. @default '127.0.0.4' */
+  readonly tokenAddress?: string;
   /** How many tags a page of a list has at most; all of them when left out. */
   readonly tagsPerPage?: number;
   /** How many referrers a page of a list has at most; all of them when left out. */
@@ -131,14 +133,21 @@ const manners: Record<RegistryKind, (options: RegistryOptions, cleanup: Cleanup)
 };
 
 async function withTokens(
-  { store, tokenLifetime = 300 }: RegistryOptions,
+  { store, tokenLifetime = 300, tokenAddress = '127.0.0.4' }: RegistryOptions,
   cleanup: Cleanup,
   manner: { readonly strict?: boolean; readonly credentials?: Credentials },
 ): Promise<Manner & { readonly tokens: TokenServer }> {
   const service = 'lab';
   const key = await createSigningKey(await mkdtemp(`${store.folder}-`));
   const tokens = await cleanup.use(
-    startTokenServer({ service, key, knows: store.has, lifetime: tokenLifetime, ...manner }),
+    startTokenServer({
+      service,
+      key,
+      knows: store.has,
+      lifetime: tokenLifetime,
+      address: tokenAddress,
+      ...manner,
+    }),
   );
   const { realm, issuer } = tokens;
   const { certificateFile } = key;

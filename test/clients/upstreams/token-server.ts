@@ -17,6 +17,8 @@ export interface TokenServerOptions {
   readonly knows: (repository: string) => boolean;
   /** Seconds that a token is good for. @default 300 */
   readonly lifetime?: number;
+  /** Where it listens. @default '127.0.0.4' */
+  readonly address?: string;
 }
 
 /** A token server of the distribution project's kind: `GET /token?service=…&scope=…`. */
@@ -37,11 +39,11 @@ interface Grant {
 
 /** Starts a token server. */
 export async function startTokenServer(options: TokenServerOptions): Promise<TokenServer> {
-  const { service, key, strict = false, credentials, knows, lifetime = 300 } = options;
+  const { service, key, strict = false, credentials, knows, lifetime = 300, address = '127.0.0.4' } = options;
   const issuer = 'lab-issuer';
   const grants = new Map<string, Grant>();
 
-  const server = await startRecordingServer('127.0.0.4', (request, response) => {
+  const server = await startRecordingServer(address, (request, response) => {
     if (request.method !== 'GET') return answer(response, 405, { errors: [{ code: 'UNSUPPORTED' }] });
     if (credentials && !isBasic(request.headers.authorization, credentials)) {
       return answer(response, 401, { errors: [{ code: 'UNAUTHORIZED' }] });
