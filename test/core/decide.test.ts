@@ -462,14 +462,19 @@ describe('where a decision comes from', () => {
   ]);
   test.each<[url: string, decision: object]>([
     [
-      'https://get.acme.example/v2/acme/app/blobs/sha256:ab',
+      'https://get.acme.example/v2/acme/app/blobs/sha256:abababababababababababababababababababababababababababababababab',
       {
         type: 'redirect',
         status: 307,
-        location: 'https://quay.io/v2/acme-inc/app/blobs/sha256:ab',
+        location:
+          'https://quay.io/v2/acme-inc/app/blobs/sha256:abababababababababababababababababababababababababababababababab',
         rule: 'images',
         protocol: 'oci',
-        resource: { type: 'blob', name: 'acme/app', digest: 'sha256:ab' },
+        resource: {
+          type: 'blob',
+          name: 'acme/app',
+          digest: 'sha256:abababababababababababababababababababababababababababababababab',
+        },
         params: { image: 'app' },
       },
     ],

@@ -4,7 +4,7 @@ import type { FinishedCommand } from '../lab/command.ts';
 import { thisMachine } from '../lab/machine.ts';
 import { createTemporaryFolder } from '../lab/temporary-folder.ts';
 import { writeDockerConfig } from './docker-config.ts';
-import { findDigests, type OciClient, type OciClientOptions } from './oci-client.ts';
+import { findDigests, loginArguments, type OciClient, type OciClientOptions } from './oci-client.ts';
 
 /** Opens buildah with a storage of its own. */
 export async function openBuildah(options: OciClientOptions = {}): Promise<OciClient> {
@@ -28,6 +28,10 @@ export async function openBuildah(options: OciClientOptions = {}): Promise<OciCl
       const { ok, output } = await buildah(['pull', '--tls-verify=false', reference], config);
       const listed = await buildah(['images', '--digests', '--no-trunc', reference]);
       return { ok, output, digests: findDigests(listed.stdout) };
+    },
+    async login(user) {
+      const [login = '', ...rest] = loginArguments(user);
+      return buildah([login, '--tls-verify=false', ...rest], await writeDockerConfig(home.path));
     },
     async remove(reference) {
       await buildah(['rmi', '--force', reference]);

@@ -6,5 +6,5 @@ export function openCrane(options?: OciClientOptions): Promise<OciClient> {
   const copy = (reference: string, folder: string): string[] => {
     return ['pull', '--insecure', '--format', 'oci', reference, folder];
   };
-  return openLayoutClient({ command: 'crane', copy }, options);
+  return openLayoutClient({ command: 'crane', copy, login: ['auth', 'login'] }, options);
 }

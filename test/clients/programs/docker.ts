@@ -5,7 +5,7 @@ import type { FinishedCommand } from '../lab/command.ts';
 import { thisMachine } from '../lab/machine.ts';
 import { createTemporaryFolder } from '../lab/temporary-folder.ts';
 import { writeDockerConfig } from './docker-config.ts';
-import { findDigests, type OciClient, type OciClientOptions } from './oci-client.ts';
+import { findDigests, loginArguments, type OciClient, type OciClientOptions } from './oci-client.ts';
 
 /** Docker, which also runs. */
 export interface Docker extends OciClient {
@@ -54,6 +54,9 @@ export async function openDocker(options: DockerOptions = {}): Promise<Docker> {
       const { ok, output } = await docker(['pull', reference], await writeDockerConfig(home.path, user));
       const inspected = await docker(['image', 'inspect', '--format', '{{.RepoDigests}}', reference]);
       return { ok, output, digests: findDigests(inspected.stdout) };
+    },
+    async login(user) {
+      return docker(loginArguments(user), await writeDockerConfig(home.path));
     },
     async remove(reference) {
       await docker(['image', 'rm', '--force', reference]);

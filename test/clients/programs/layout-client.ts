@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { thisMachine } from '../lab/machine.ts';
 import { createTemporaryFolder } from '../lab/temporary-folder.ts';
 import { writeDockerConfig } from './docker-config.ts';
-import { findDigests, type OciClient, type OciClientOptions } from './oci-client.ts';
+import { findDigests, loginArguments, type OciClient, type OciClientOptions } from './oci-client.ts';
 
 /** A program that copies an image, all platforms of it, to an OCI layout. */
 export interface LayoutProgram {
@@ -12,6 +12,8 @@ export interface LayoutProgram {
   readonly command: string;
   /** The arguments with which it copies an image to a folder. */
   copy(reference: string, folder: string): readonly string[];
+  /** The arguments with which it logs in, but for who and where. */
+  readonly login: readonly string[];
 }
 
 /** Opens a program with a home of its own. */
@@ -32,6 +34,14 @@ export async function openLayoutClient(
       const index = await readFile(join(folder, 'index.json'), 'utf8').catch(() => '');
       await rm(folder, { recursive: true });
       return { ok, output, digests: findDigests(index) };
+    },
+    async login(user) {
+      const env = {
+        PATH: process.env.PATH,
+        HOME: home.path,
+        DOCKER_CONFIG: await writeDockerConfig(home.path),
+      };
+      return machine.run(command, [...program.login, ...loginArguments(user).slice(1)], { env });
     },
     async remove() {
       // Every pull goes to a folder of its own.

@@ -1,4 +1,5 @@
 import type { Stoppable } from '../lab/cleanup.ts';
+import type { FinishedCommand } from '../lab/command.ts';
 import type { Machine } from '../lab/machine.ts';
 import type { Credentials } from '../upstreams/credentials.ts';
 
@@ -22,6 +23,8 @@ export interface OciClient extends Stoppable {
   readonly name: string;
   /** Pulls an image such as `127.0.0.1:5000/acme/app:v1` that isn't there yet, as a user when there is one. */
   pull(reference: string, user?: RegistryUser): Promise<Pull>;
+  /** Logs a user in, once; a program without such a command has none. */
+  login?(user: RegistryUser): Promise<FinishedCommand>;
   /** Removes an image with its layers, so that the next pull is a whole one. */
   remove(reference: string): Promise<void>;
 }
@@ -32,6 +35,11 @@ export interface OciClientOptions {
   readonly name?: string;
   /** Where it runs. @default thisMachine */
   readonly machine?: Machine;
+}
+
+/** The arguments of a login, which most programs share. */
+export function loginArguments({ authority, username, password }: RegistryUser): readonly string[] {
+  return ['login', '--username', username, '--password', password, authority];
 }
 
 /** The digests in a text. */

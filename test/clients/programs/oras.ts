@@ -6,5 +6,5 @@ export function openOras(options?: OciClientOptions): Promise<OciClient> {
   const copy = (reference: string, folder: string): string[] => {
     return ['copy', '--from-plain-http', reference, '--to-oci-layout', `${folder}:pulled`];
   };
-  return openLayoutClient({ command: 'oras', copy }, options);
+  return openLayoutClient({ command: 'oras', copy, login: ['login', '--plain-http'] }, options);
 }

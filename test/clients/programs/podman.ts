@@ -4,7 +4,7 @@ import type { FinishedCommand } from '../lab/command.ts';
 import { thisMachine } from '../lab/machine.ts';
 import { createTemporaryFolder } from '../lab/temporary-folder.ts';
 import { writeDockerConfig } from './docker-config.ts';
-import { findDigests, type OciClient, type OciClientOptions } from './oci-client.ts';
+import { findDigests, loginArguments, type OciClient, type OciClientOptions } from './oci-client.ts';
 
 /** Opens podman with a storage of its own. */
 export async function openPodman(options: OciClientOptions = {}): Promise<OciClient> {
@@ -29,6 +29,10 @@ export async function openPodman(options: OciClientOptions = {}): Promise<OciCli
       const { ok, output } = await podman(['pull', '--tls-verify=false', reference], config);
       const inspected = await podman(['image', 'inspect', '--format', '{{.RepoDigests}}', reference]);
       return { ok, output, digests: findDigests(inspected.stdout) };
+    },
+    async login(user) {
+      const [login = '', ...rest] = loginArguments(user);
+      return podman([login, '--tls-verify=false', ...rest], await writeDockerConfig(home.path));
     },
     async remove(reference) {
       await podman(['image', 'rm', '--force', reference]);

@@ -7,7 +7,7 @@ import { thisMachine } from '../lab/machine.ts';
 import { createTemporaryFolder } from '../lab/temporary-folder.ts';
 import type { Credentials } from '../upstreams/credentials.ts';
 import { writeDockerConfig } from './docker-config.ts';
-import type { OciClient, OciClientOptions } from './oci-client.ts';
+import { loginArguments, type OciClient, type OciClientOptions } from './oci-client.ts';
 
 /** Skopeo, which also inspects and lists. */
 export interface Skopeo extends OciClient {
@@ -37,6 +37,10 @@ export async function openSkopeo(options: OciClientOptions = {}): Promise<Skopeo
       await rm(folder, { recursive: true });
       const digests = manifest ? [`sha256:${createHash('sha256').update(manifest).digest('hex')}`] : [];
       return { ok, output, digests };
+    },
+    async login(user) {
+      const [login = '', ...rest] = loginArguments(user);
+      return skopeo([login, '--tls-verify=false', ...rest], await writeDockerConfig(home.path));
     },
     async remove() {
       // Every pull goes to a folder of its own.
