@@ -105,7 +105,7 @@ export interface Refusal {
 /** What became of a client's credential at an upstream. */
 export interface Admission {
   /**
-   * `open`: no upstream wants the client's credential for this resource; `admitted`: the upstream takes it;
+   * `open`: no upstream was asked, since none wants the client's credential for this resource; `admitted`: the upstream takes it;
    * `refused`: it does not.
    */
   readonly type: 'open' | 'admitted' | 'refused';
@@ -155,7 +155,7 @@ export interface Tools {
   readBody(most: number): Promise<string | undefined>;
   /**
    * Asks the upstream that a resource leads to whether it takes a client's credential; for a resource of the whole
-   * mount, each that wants one until one takes it. Throws when the upstream gives no usable answer.
+   * mount, the one that wants any on this host, and of several none. Throws when the upstream gives no usable answer.
    */
   admit(resource: Resource, credential: ClientCredential | undefined): Promise<Admission>;
   /** Makes a token that stands for a client's credential on this host, for so many seconds. */

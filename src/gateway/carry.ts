@@ -35,9 +35,6 @@ export type CarryRoute = Route & {
   readonly [Key in 'protocol' | 'resource' | 'context' | 'rule']: NonNullable<Route[Key]>;
 } & { readonly decision: CarryDecision };
 
-/** The most upstreams that are asked whether they know a client who does not say for what. */
-const MOST_UPSTREAMS = 8;
-
 const NEVER = new AbortController().signal;
 
 /** Tells whether a protocol makes the answer of a route. */
@@ -210,7 +207,10 @@ async function admitAt(
   return admit(tools, toExchange(question, request));
 }
 
-/** Asks all upstreams that want a credential until one takes it; one that is out of order hides no other. */
+/**
+ * Asks the one upstream that wants credentials on this host. Of several nobody knows which is meant, and asking around
+ * would show a credential to hosts that it is not for.
+ */
 async function admitAnywhere(
   tools: ProxyTools,
   ruleSet: RuleSet,
@@ -219,20 +219,11 @@ async function admitAnywhere(
   resource: Resource,
   credential: ClientCredential | undefined,
 ): Promise<Admission> {
-  const upstreams = findDelegated(ruleSet, request.descriptor, protocol).slice(0, MOST_UPSTREAMS);
-  let failure: unknown;
-  for (const upstream of upstreams) {
-    const target = upstream.origin + protocol.format(resource);
-    const question = { method: 'GET', target, upstream, protocol, place: '', credential };
-    try {
-      const admission = await admit(tools, toExchange(question, request));
-      if (admission.type !== 'refused') return admission;
-    } catch (error) {
-      failure ??= error;
-    }
-  }
-  if (failure !== undefined) throw failure;
-  return { type: upstreams.length > 0 ? 'refused' : 'open' };
+  const [upstream, ...others] = findDelegated(ruleSet, request.descriptor, protocol);
+  if (!upstream || others.some(({ origin }) => origin !== upstream.origin)) return { type: 'open' };
+  const target = upstream.origin + protocol.format(resource);
+  const question = { method: 'GET', target, upstream, protocol, place: '', credential };
+  return admit(tools, toExchange(question, request));
 }
 
 function toExchange(

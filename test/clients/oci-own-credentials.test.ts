@@ -109,6 +109,30 @@ describe('a private image, or a public one on a host with private ones', () => {
   );
 });
 
+describe.each(['basic', 'private'] as const)(
+  'a login to a host with one registry, of the kind %s',
+  (kind) => {
+    let single: Turnout;
+    beforeAll(async () => {
+      single = await cleanup.use(
+        startTurnout(`rules:\n${rule('acme/*image', `${registries[kind].origin}/${kind}/*image`, 'client')}`),
+      );
+    });
+
+    // `ctr` has no login.
+    test.each(clientNames.filter((name) => !name.endsWith('ctr')))(
+      'is taken from %s, if it is right',
+      async (name) => {
+        const user = { ...(userOf(kind) as RegistryUser), authority: single.authority };
+        const right = await lab.clients[name].login?.(user);
+        expect(right?.ok, right?.output).toBe(true);
+        const wrong = await lab.clients[name].login?.({ ...user, password: 'wrong' });
+        expect(wrong?.ok, wrong?.output).toBe(false);
+      },
+    );
+  },
+);
+
 test('a private image is still pulled, by all clients at once, while the one line leads elsewhere and back', async () => {
   const { username, password } = registries.private.credentials ?? { username: '', password: '' };
   const twin = await cleanup.use(
