@@ -1,5 +1,6 @@
 /** Every code that an authoring error or warning can carry; each has a heading in `docs/errors.md`. */
 export const ISSUE_CODES = [
+  'command_not_allowed',
   'conflicting_parameter',
   'credentials_in_url',
   'downgrade',

@@ -35,19 +35,42 @@ export function checkRuleFile(data: unknown, protocolNames: readonly string[]): 
 /** Replaces what is wrong with a choice of forms by what is wrong with the form that is meant. */
 function chooseForm(issue: SchemaIssue, base: Path): readonly SchemaIssue[] {
   const path = [...base, ...(issue.path as Path)];
-  const candidates = (issue.errors ?? []).filter((errors) => !errors.some(isOtherType));
-  const [meant] = candidates.toSorted((a, b) => countMistakes(a) - countMistakes(b));
+  const candidates = listCandidates(issue);
+  const [meant, next] = candidates
+    .map((issues) => ({ issues, mistakes: countMistakes(issues, path) }))
+    .toSorted((a, b) => a.mistakes - b.mistakes);
   // When every form lacks its keys and nothing else, as with an empty mapping, none of them is meant.
   const undecided = candidates.length > 1 && candidates.flat().every(({ code }) => code === 'invalid_type');
-  return meant && !undecided ? meant.flatMap((error) => chooseForm(error, path)) : [{ ...issue, path }];
+  if (!meant || undecided) return [{ ...issue, path }];
+  // What is missing depends on the form, which keys that nobody knows do not tell.
+  const unknown = meant.issues.filter(({ keys }) => keys);
+  const told = meant.mistakes === next?.mistakes && unknown.length > 0 ? unknown : meant.issues;
+  return told.flatMap((error) => chooseForm(error, path));
+}
+
+/** The forms that a value can be meant as: those of its type, and among these rather a mapping than a word. */
+function listCandidates({ errors = [] }: SchemaIssue): readonly (readonly SchemaIssue[])[] {
+  const candidates = errors.filter((issues) => !issues.some(isOtherType));
+  const mappings = candidates.filter((issues) => !issues.some(isOtherWord));
+  return mappings.length > 0 ? mappings : candidates;
 }
 
 function isOtherType({ code, path }: SchemaIssue): boolean {
   return code === 'invalid_type' && path.length === 0;
 }
 
-function countMistakes(issues: readonly SchemaIssue[]): number {
-  return issues.reduce((count, { keys }) => count + (keys?.length ?? 1), 0);
+function isOtherWord({ code, path }: SchemaIssue): boolean {
+  return code === 'invalid_value' && path.length === 0;
+}
+
+/** Counts what is wrong; a key that is missing where a misspelt one stands is one mistake. */
+function countMistakes(issues: readonly SchemaIssue[], base: Path): number {
+  const unknown = issues.flatMap(({ keys = [], path }) =>
+    keys.map((key) => [...base, ...(path as Path), key] as Path),
+  );
+  const meant = unknown.map(findNearestKey);
+  const missing = issues.filter(({ keys, path }) => !keys && meant.includes(String(path.at(-1)))).length;
+  return issues.reduce((count, { keys }) => count + (keys?.length ?? 1), 0) - missing;
 }
 
 function explainEmptiness(path: Path): Mistake {

@@ -53,11 +53,10 @@ export function explainUnknownProtocol(name: string, order: number, names: reado
 /** Explains a value that cannot stand under its key; says what kind of value it is, never the value. */
 export function explainValue(issue: SchemaIssue, path: Path, value: unknown): Mistake {
   const choices = (issue.values ?? []) as readonly (string | number)[];
-  const expected = choices.length > 0 ? listWords(choices, 'or') : issue.message;
   const near = typeof value === 'string' ? suggest(value, choices.map(String)) : undefined;
   const isNumber = choices.some((choice) => typeof choice === 'number' && String(choice) === near);
   const hint = near && !isNumber ? `; did you mean \`${near}\`?` : `${explainKind(issue, value)}.`;
-  return { code: 'invalid_value', path, message: `${nameOf(path)} must be ${expected}${hint}` };
+  return { code: 'invalid_value', path, message: `${nameOf(path)} must be ${issue.message}${hint}` };
 }
 
 function nameOf(path: Path): string {

@@ -45,13 +45,16 @@ interface Loaded {
  * With `watch`, a change is taken over as a whole, and only when the new text has no mistake; until then, and for as
  * long as the file is missing, the rules stay as they are. The watching does not keep a process alive.
  *
+ * Its rules may run programs for their credentials: whoever can write the file can run programs as this process.
+ *
  * @throws RuleError With every mistake in the file.
  * @throws Error The file cannot be read.
  */
 export async function loadRules(path: string, options: LoadOptions = {}): Promise<RuleFileSource> {
   const { watch = false, env = process.env, protocols, onReload, onError } = options;
   const load = (text: string): Loaded => {
-    return { text, revision: hash(text), ruleSet: parseRules(text, { file: path, env, protocols }) };
+    const ruleSet = parseRules(text, { file: path, env, protocols, commands: true });
+    return { text, revision: hash(text), ruleSet };
   };
   const inForce = { loaded: load(decodeText(await readBytes(path), path)) };
   const observe = createObserver(path, createReload(inForce, load, onReload), onError);

@@ -10,5 +10,12 @@ export { protocols } from '../protocols/index.ts';
 export type { Environment } from './expand.ts';
 export { type LoadOptions, loadRules, type RuleFileSource } from './file.ts';
 export { type ParseOptions, parseRules } from './parse.ts';
-export type { RuleEntry, RuleFile } from './rule-file.ts';
+export type {
+  AuthenticationEntry,
+  CommandEntry,
+  EcrEntry,
+  RuleEntry,
+  RuleFile,
+  UpstreamEntry,
+} from './rule-file.ts';
 export { ruleFileJsonSchema, type SchemaOptions } from './schema.ts';

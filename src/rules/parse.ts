@@ -1,8 +1,9 @@
 import { compileRules, type RuleSet } from '../core/compile.ts';
 import { isRuleError, type Position, RuleError, type RuleIssue } from '../core/errors.ts';
 import type { Protocol } from '../core/protocol.ts';
-import { type Rule, type RuleConfig, rule } from '../core/rule.ts';
+import { type Rule, rule } from '../core/rule.ts';
 import { protocols as allProtocols } from '../protocols/index.ts';
+import { refuseCommands, toRuleConfig } from './authentication.ts';
 import { checkRuleFile } from './check.ts';
 import { conceal } from './conceal.ts';
 import { type RuleDocument, readDocument } from './document.ts';
@@ -18,6 +19,11 @@ export interface ParseOptions {
   readonly env?: Environment | undefined;
   /** The protocols that rules may name. Default every protocol of this package. */
   readonly protocols?: readonly Protocol[] | undefined;
+  /**
+   * Whether rules may run programs for their credentials (`auth: { command: … }`), with the rights and the environment
+   * of this process: only for text that nobody else can write. Default false.
+   */
+  readonly commands?: boolean | undefined;
 }
 
 /**
@@ -28,7 +34,7 @@ export interface ParseOptions {
  * @throws RuleError With every mistake, each with its position, in the order of the text.
  */
 export function parseRules(text: string, options: ParseOptions): RuleSet {
-  const { file, env = {}, protocols = allProtocols } = options;
+  const { file, env = {}, protocols = allProtocols, commands = false } = options;
   const document = readDocument(text, file);
   const { data, expansions, mistakes } = expandVariables(document.data, env, text.length);
   const show = (list: readonly Mistake[]): readonly RuleIssue[] => toIssues(list, document, expansions);
@@ -36,7 +42,7 @@ export function parseRules(text: string, options: ParseOptions): RuleSet {
   // Nothing else can be said of a text that was not read to its end.
   if (early.some(({ code }) => code === 'invalid_syntax')) throw new RuleError(show(early));
   const names = protocols.map(({ name }) => name);
-  const known = [...early, ...checkRuleFile(data, names)];
+  const known = [...early, ...checkRuleFile(data, names), ...(commands ? [] : refuseCommands(rulesOf(data)))];
   const { ruleSet, issues } = compile(data, known, protocols);
   const all = [...known, ...issues];
   if (!ruleSet || all.length > 0) throw new RuleError(show(all));
@@ -50,12 +56,13 @@ function compile(
   protocols: readonly Protocol[],
 ): { readonly ruleSet?: RuleSet; readonly issues: readonly RuleIssue[] } {
   const [anyProtocol] = protocols;
-  if (!anyProtocol || !isMapping(data) || !Array.isArray(data.rules)) return { issues: [] };
+  const entries = rulesOf(data) as readonly RuleEntry[];
+  if (!anyProtocol || entries.length === 0) return { issues: [] };
   const faulty = new Set(known.map(({ path }) => path[1]));
   const byName = new Map(protocols.map((protocol) => [protocol.name, protocol]));
-  const rules = data.rules.map((entry: RuleEntry, order): Rule => {
+  const rules = entries.map((entry, order): Rule => {
     const protocol = faulty.has(order) ? undefined : byName.get(entry.protocol);
-    return protocol ? rule(protocol, withoutProtocol(entry)) : standIn(entry, order, anyProtocol);
+    return protocol ? rule(protocol, toRuleConfig(entry)) : standIn(entry, order, anyProtocol);
   });
   try {
     return { ruleSet: compileRules(rules), issues: [] };
@@ -65,8 +72,8 @@ function compile(
   }
 }
 
-function withoutProtocol({ protocol: _, ...config }: RuleEntry): RuleConfig {
-  return config;
+function rulesOf(data: unknown): readonly unknown[] {
+  return isMapping(data) && Array.isArray(data.rules) ? data.rules : [];
 }
 
 /** A rule without mistakes in the place of one that has some, so that the others keep their numbers. */

@@ -1,9 +1,42 @@
-import type { RuleConfig } from '../core/rule.ts';
+import type { Credential } from '../core/credential.ts';
+import type { RuleConfig, UpstreamConfig } from '../core/rule.ts';
+
+/** A program that prints a credential, as a file has it. */
+export interface CommandEntry {
+  /** The program and its arguments. */
+  readonly command: readonly string[];
+  /** The name of the user whose password or token it prints. */
+  readonly username?: string | undefined;
+  /** How long that is good: a number with its unit, `45m`. */
+  readonly lifetime?: string | undefined;
+}
+
+/** Amazon ECR, as a file has it. */
+export interface EcrEntry {
+  /** What the host of the upstream does not tell. */
+  readonly ecr: {
+    /** The region. */
+    readonly region?: string | undefined;
+  };
+}
+
+/** What the gateway proves itself with, as a file has it. */
+export type AuthenticationEntry = Credential | 'client' | 'ecr' | EcrEntry | CommandEntry;
+
+/** An upstream as a file has it. */
+export interface UpstreamEntry extends Omit<UpstreamConfig, 'auth'> {
+  /** What the gateway proves itself with there. */
+  readonly auth?: AuthenticationEntry | undefined;
+}
 
 /** A rule as a file has it. */
-export interface RuleEntry extends RuleConfig {
+export interface RuleEntry extends Omit<RuleConfig, 'auth' | 'to'> {
   /** The name of the protocol. */
   readonly protocol: string;
+  /** Where the artifacts are: one upstream, or several in the order of fallback. */
+  readonly to?: string | UpstreamEntry | readonly (string | UpstreamEntry)[] | undefined;
+  /** What the gateway proves itself with at every upstream that has no `auth` of its own. */
+  readonly auth?: AuthenticationEntry | undefined;
 }
 
 /** A rule file as data. */

@@ -1,6 +1,8 @@
 import * as z from 'zod/mini';
+import { CREDENTIAL_SYNTAX } from '../core/credential.ts';
 import type { Protocol } from '../core/protocol.ts';
 import { protocols as allProtocols } from '../protocols/index.ts';
+import { listWords } from './mistake.ts';
 import type { RuleFile } from './rule-file.ts';
 
 /** What the schema finds wrong; a choice of forms has the `errors` of each. */
@@ -47,16 +49,23 @@ function document<T extends z.ZodMiniType>(
 
 /** Every `error` here says what must stand there, for a sentence. */
 const text = (expected: string) => z.string({ error: expected });
-const mapping = <T extends z.core.$ZodLooseShape>(shape: T) => z.strictObject(shape, { error: 'a mapping' });
+const mapping = <T extends z.core.$ZodLooseShape>(shape: T, expected = 'a mapping') =>
+  z.strictObject(shape, { error: expected });
+const choice = <const T extends readonly string[]>(words: T) =>
+  z.enum(words, { error: listWords(words, 'or') });
+
+const username = text('text').check(
+  z.regex(CREDENTIAL_SYNTAX.username, { error: 'text in one line, without a colon' }),
+);
 
 const basic = mapping({
   username: document(
-    text('text').check(z.regex(/^[^:\p{Cc}]+$/u, { error: 'text in one line, without a colon' })),
+    username,
     'User name',
     'The name of the account. `${NAME}` takes it from the environment.',
   ),
   password: document(
-    text('text').check(z.regex(/^\P{Cc}*$/u, { error: 'text in one line' })),
+    text('text').check(z.regex(CREDENTIAL_SYNTAX.password, { error: 'text in one line' })),
     'Password',
     'The password of the account. `${NAME}` takes it from the environment.',
     { examples: ['${REGISTRY_PASSWORD}'] },
@@ -65,18 +74,75 @@ const basic = mapping({
 
 const bearer = mapping({
   token: document(
-    text('a token').check(z.regex(/^[!-~]+$/, { error: 'one word, without spaces and line breaks' })),
+    text('a token').check(
+      z.regex(CREDENTIAL_SYNTAX.token, { error: 'one word, without spaces and line breaks' }),
+    ),
     'Token',
     'A token that is sent as it is, as `Authorization: Bearer`. `${NAME}` takes it from the environment.',
     { examples: ['${REGISTRY_TOKEN}'] },
   ),
 });
 
-const credential = document(
-  z.union([basic, bearer], { error: 'a mapping with `username` and `password`, or with `token`' }),
-  'Credential',
-  'What the gateway proves itself with at the upstream; never sent to another host or to a client.',
-  { id: 'credential' },
+const ecr = mapping({
+  ecr: document(
+    mapping(
+      {
+        region: document(
+          z.optional(
+            text('a region such as `eu-central-1`').check(
+              z.regex(/^[a-z\d-]+$/, { error: 'a region such as `eu-central-1`' }),
+            ),
+          ),
+          'Region',
+          'The region of a registry whose host does not tell it. What the AWS SDK is configured with when left out.',
+          { examples: ['eu-central-1'] },
+        ),
+      },
+      'a mapping with `region`',
+    ),
+    'Amazon ECR',
+    'The password of a private registry of Amazon ECR, fetched through the AWS SDK (`@aws-sdk/client-ecr`) and renewed before it expires.',
+  ),
+});
+
+const COMMAND = 'a list of a program and its arguments, such as `[aws, ecr, get-login-password]`';
+const LIFETIME = 'a number with its unit, such as `45m` or `12h`';
+
+const command = mapping({
+  command: document(
+    z
+      .array(text('text').check(z.regex(/^\P{Cc}*$/u, { error: 'text in one line' })), { error: COMMAND })
+      .check(
+        z.minLength(1, { error: COMMAND }),
+        z.refine(([program]) => program !== '', { path: [0], error: 'the name of a program' }),
+      ),
+    'Command',
+    'A program that prints a password, a token, or JSON with one of them, and its arguments; no shell reads them. It runs when it is needed, and before what it printed expires.',
+    { examples: [['aws', 'ecr', 'get-login-password', '--region', 'eu-central-1']] },
+  ),
+  username: document(
+    z.optional(username),
+    'User name',
+    'The name of the account whose password the program prints, when it prints no name.',
+    { examples: ['AWS'] },
+  ),
+  lifetime: document(
+    z.optional(text(LIFETIME).check(z.regex(/^[1-9]\d{0,5}[smh]$/, { error: LIFETIME }))),
+    'Lifetime',
+    'How long it is good what the program prints, when that does not say so: seconds, minutes or hours.',
+    { default: '5m', examples: ['45m', '12h'] },
+  ),
+});
+
+/** What `auth` can be; the first word of each form tells it from the others. */
+const FORMS =
+  '`client`, `ecr`, or a mapping with `username` and `password`, with `token`, with `ecr`, or with `command`';
+
+const authentication = document(
+  z.union([z.enum(['client', 'ecr'], { error: FORMS }), basic, bearer, ecr, command], { error: FORMS }),
+  'Authentication',
+  'What the gateway proves itself with at the upstream; never sent to another host or to a client. `client` for the credential that each client shows, `ecr` for Amazon ECR.',
+  { id: 'authentication' },
 );
 
 const upstream = document(
@@ -88,8 +154,8 @@ const upstream = document(
       { examples: ['https://mirror.example/acme'] },
     ),
     auth: document(
-      z.optional(credential),
-      'Credential for this upstream',
+      z.optional(authentication),
+      'Authentication at this upstream',
       'What the gateway proves itself with here; never sent to another host.',
     ),
     allow: document(
@@ -106,6 +172,8 @@ const upstream = document(
 
 const place = z.union([text('an address'), upstream], { error: 'an address, or a mapping with `url`' });
 const protocolName = text('the name of a protocol');
+
+const STATUSES = [301, 302, 303, 307, 308] as const;
 
 const rule = document(
   mapping({
@@ -149,13 +217,13 @@ const rule = document(
       },
     ),
     mode: document(
-      z.optional(z.enum(['auto', 'redirect', 'proxy'])),
+      z.optional(choice(['auto', 'redirect', 'proxy'])),
       'Mode',
       '`auto` redirects where every client survives it, `redirect` wherever the protocol allows it, `proxy` sends every byte through the gateway.',
       { default: 'auto' },
     ),
     status: document(
-      z.optional(z.literal([301, 302, 303, 307, 308])),
+      z.optional(z.literal(STATUSES, { error: listWords(STATUSES, 'or') })),
       'Redirect status',
       'The status of redirects of GET and HEAD requests. What the clients of the protocol take when left out.',
     ),
@@ -166,14 +234,14 @@ const rule = document(
       { default: false },
     ),
     query: document(
-      z.optional(z.enum(['keep', 'drop'])),
+      z.optional(choice(['keep', 'drop'])),
       'Query',
       "Whether the request's query is carried over to the target, behind the target's own.",
       { default: 'keep' },
     ),
     auth: document(
-      z.optional(credential),
-      'Credential for every upstream',
+      z.optional(authentication),
+      'Authentication at every upstream',
       'What the gateway proves itself with at every upstream that has no `auth` of its own.',
     ),
     notice: document(
@@ -213,7 +281,8 @@ export const allowedKeys: Readonly<Record<string, readonly string[]>> = {
   '': ['rules', '$schema'],
   rules: Object.keys(rule.shape),
   to: Object.keys(upstream.shape),
-  auth: [...Object.keys(basic.shape), ...Object.keys(bearer.shape)],
+  auth: [...new Set([basic, bearer, ecr, command].flatMap(({ shape }) => Object.keys(shape)))],
+  ecr: Object.keys(ecr.shape.ecr.shape),
 };
 
 /** Options of `ruleFileJsonSchema`. */

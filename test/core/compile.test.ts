@@ -206,6 +206,7 @@ test.each(cases(doubts))('$code, a warning: $title', ({ code, rules, key, fragme
 
 test('every code has a case, but for those of rule files', () => {
   const ofFiles: readonly IssueCode[] = [
+    'command_not_allowed',
     'duplicate_key',
     'empty_rule_set',
     'invalid_syntax',

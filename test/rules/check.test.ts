@@ -4,6 +4,11 @@ import { issuesOf } from './_fixtures.ts';
 const rule = (text: string): string => `rules: [{ protocol: file, to: a.example, ${text} }]`;
 const auth = (text: string): string => rule(`auth: ${text}`);
 
+const forms =
+  '`client`, `ecr`, or a mapping with `username` and `password`, with `token`, with `ecr`, or with `command`';
+const command = 'a list of a program and its arguments, such as `[aws, ecr, get-login-password]`';
+const lifetime = 'a number with its unit, such as `45m` or `12h`';
+
 /** What is said of each mistake; the position is that of `^` in front of what is marked. */
 const cases: readonly (readonly [marked: string, message: string])[] = [
   ['^[]', 'A rule file must be a mapping with the key `rules`; it is empty.'],
@@ -59,8 +64,13 @@ const cases: readonly (readonly [marked: string, message: string])[] = [
     'rules: [{ protocol: file, to: { url: a.example, allow: ^b.example } }]',
     '`allow` must be a list of hosts.',
   ],
-  [auth('^secret'), '`auth` must be a mapping with `username` and `password`, or with `token`.'],
-  [auth('^{}'), '`auth` must be a mapping with `username` and `password`, or with `token`; it is empty.'],
+  [auth('^secret'), `\`auth\` must be ${forms}.`],
+  [auth('^clients'), `\`auth\` must be ${forms}; did you mean \`client\`?`],
+  [auth('^ECR'), `\`auth\` must be ${forms}; did you mean \`ecr\`?`],
+  [auth('^{}'), `\`auth\` must be ${forms}; it is empty.`],
+  [auth('^""'), `\`auth\` must be ${forms}; it is empty.`],
+  [auth('^[client]'), `\`auth\` must be ${forms}; this is a list.`],
+  [auth('^12'), `\`auth\` must be ${forms}.`],
   [auth('^{ username: a }'), '`password` is missing here; write `password:` with text.'],
   [auth('{ ^user: a, password: b }'), 'There is no key `user`; did you mean `username`?'],
   [
@@ -71,10 +81,42 @@ const cases: readonly (readonly [marked: string, message: string])[] = [
   [auth('{ username: a, password: ^"b\\n" }'), '`password` must be text in one line.'],
   [auth('{ token: ^"a b" }'), '`token` must be one word, without spaces and line breaks.'],
   [auth('{ token: ^123 }'), '`token` must be a token; put it in quotes.'],
+  [
+    auth('{ ^client: true }'),
+    'There is no key `client`; the keys are `username`, `password`, `token`, `ecr`, `command` and `lifetime`.',
+  ],
+  [auth('{ ecr: ^eu-central-1 }'), '`ecr` must be a mapping with `region`.'],
+  [auth('{ ^ecr: }'), '`ecr` must be a mapping with `region`; it is empty.'],
+  [auth('{ ecr: { ^regio: eu-central-1 } }'), 'There is no key `regio`; did you mean `region`?'],
+  [auth('{ ecr: { region: ^EU (Frankfurt) } }'), '`region` must be a region such as `eu-central-1`.'],
+  [auth('{ ecr: {}, ^username: AWS }'), '`username` cannot stand beside `ecr`; write the one or the other.'],
+  [auth('{ command: ^aws }'), `\`command\` must be ${command}.`],
+  [auth('{ command: ^[] }'), `\`command\` must be ${command}; it is empty.`],
+  [auth('{ command: [^""] }'), 'An entry of `command` must be the name of a program; it is empty.'],
+  [auth('{ command: [aws, ^12] }'), 'An entry of `command` must be text; put it in quotes.'],
+  [auth('{ command: [aws, ^"a\\nb"] }'), 'An entry of `command` must be text in one line.'],
+  [auth('{ ^comand: [aws] }'), 'There is no key `comand`; did you mean `command`?'],
+  [
+    auth('^{ username: AWS, lifetime: 12h }'),
+    `\`command\` is missing here; write \`command:\` with ${command}.`,
+  ],
+  [
+    auth('{ command: [aws], ^password: x }'),
+    '`password` cannot stand beside `command`; write the one or the other.',
+  ],
+  [auth('{ command: [aws], username: ^a:b }'), '`username` must be text in one line, without a colon.'],
+  [auth('{ command: [aws], ^life: 1h }'), 'There is no key `life`; did you mean `lifetime`?'],
+  [auth('{ command: [aws], lifetime: ^12 h }'), `\`lifetime\` must be ${lifetime}.`],
+  [auth('{ command: [aws], lifetime: ^0m }'), `\`lifetime\` must be ${lifetime}.`],
+  [auth('{ command: [aws], lifetime: ^3600 }'), `\`lifetime\` must be ${lifetime}; put it in quotes.`],
+  [
+    'rules: [{ protocol: file, to: [a.example, { url: b.example, auth: ^clients }] }]',
+    `\`auth\` must be ${forms}; did you mean \`client\`?`,
+  ],
 ];
 
 test.each(cases)('%s', (marked, message) => {
-  const [issue, ...more] = issuesOf(marked.replace('^', ''));
+  const [issue, ...more] = issuesOf(marked.replace('^', ''), { commands: true });
   expect(issue?.message.replace(/`file`, .* or (`\w+`)/, '`file`, `npm` or `oci`')).toBe(message);
   expect(issue?.position).toEqual({ file: 'turnout.yaml', line: 1, column: marked.indexOf('^') + 1 });
   expect(more).toEqual([]);

@@ -28,6 +28,12 @@ const templates = [
   'to: a.example, auth: { username: "${S}:", password: "${S}\\n" }',
   'to: "http://a.example", auth: { username: "${S}", password: "${S}" }',
   'to: "${S}", auth: { user: "${S}" }',
+  'to: a.example, auth: "${S}"',
+  'to: a.example, auth: { ecr: "${S}" }',
+  'to: a.example, auth: { ecr: { region: "${S}" } }',
+  'to: a.example, auth: { command: ["${S}"], lifetime: "${S}" }',
+  'to: a.example, auth: { command: ["a", "${S}"], username: "${S}:" }',
+  'to: { url: "${S}", auth: { command: "${S}" } }',
   'protocol: "${S}", to: a.example',
 ] as const;
 

@@ -15,6 +15,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { build } from 'esbuild';
 import { afterAll, describe, expect, test, vi } from 'vitest';
+import { credentialOf } from '../../src/core/credential.ts';
 import { isRuleError } from '../../src/core/errors.ts';
 import { type LoadOptions, loadRules, type RuleFileSource } from '../../src/rules/index.ts';
 
@@ -63,6 +64,18 @@ describe('loading', () => {
     expect(hostOf(await loadRules(path, { env: { TURNOUT_TEST_HOST: 'b.example' } }))).toBe('b.example');
     await expect(loadRules(path, { env: {} })).rejects.toThrow(`${path}:3:9 missing_variable`);
     vi.unstubAllEnvs();
+  });
+
+  test('lets the rules of a file run programs, and keeps what was fetched over a change of others', async () => {
+    const path = join(makeFolder(), 'turnout.yaml');
+    const text = 'rules:\n  - protocol: oci\n    to: a.example\n    auth: { command: [print-token] }\n';
+    writeFileSync(path, text);
+    const { current } = await loadRules(path);
+    writeFileSync(path, `${text}  - { protocol: file, to: b.example }\n`);
+    const { current: changed } = await loadRules(path);
+    const [before, after] = [current, changed].map(({ rules }) => rules[0]?.upstreams[0]);
+    expect(before && typeof credentialOf(before)).toBe('function');
+    expect(after && credentialOf(after)).toBe(before && credentialOf(before));
   });
 
   test('says which file cannot be read and why', async () => {

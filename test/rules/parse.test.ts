@@ -147,7 +147,7 @@ describe('a file that is not whole', () => {
   test.each([
     ['YAML', example, 5],
     ['JSON', json, 2],
-  ])('%s is a rule set or a RuleError wherever it ends', (_, text, most) => {
+  ])('%s is a rule set or a RuleError wherever it ends', { timeout: 30_000 }, (_, text, most) => {
     for (let length = 0; length < text.length; length++) {
       const outcome = attempt(text.slice(0, length));
       expect(typeof outcome === 'number' ? outcome : 1).toBeLessThanOrEqual(most);

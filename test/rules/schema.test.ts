@@ -25,7 +25,18 @@ test('the protocols of this package are what editors offer', () => {
 test('every property has a title and a description', () => {
   const properties = listProperties(schema);
   expect(properties.map(([key]) => key)).toEqual(
-    expect.arrayContaining(['$schema', 'rules', 'host', 'url', 'allow', 'token', 'password']),
+    expect.arrayContaining([
+      '$schema',
+      'rules',
+      'host',
+      'url',
+      'allow',
+      'token',
+      'password',
+      'command',
+      'lifetime',
+      'region',
+    ]),
   );
   for (const [key, property] of properties) {
     expect(property, key).toMatchObject({ title: expect.any(String), description: expect.any(String) });
@@ -38,6 +49,12 @@ const good: readonly unknown[] = [
   { $schema: 'https://unpkg.com/turnout/dist/schema.json', rules: [rule] },
   { rules: [{ protocol: 'file', to: [{ url: 'a.example', auth: { token: '${TOKEN}' } }, 'b.example'] }] },
   { rules: [{ ...rule, auth: { username: '${TOKEN}', password: '${PASSWORD}' } }] },
+  ...['client', 'ecr', { ecr: {} }, { ecr: { region: 'eu-central-1' } }, { command: ['pass', ''] }].map(
+    (auth) => ({
+      rules: [{ ...rule, auth, to: { url: 'a.example', auth } }],
+    }),
+  ),
+  { rules: [{ ...rule, auth: { command: ['aws'], username: 'AWS', lifetime: '12h' } }] },
 ];
 const bad: readonly unknown[] = [
   null,
@@ -58,16 +75,28 @@ const bad: readonly unknown[] = [
   { rules: [{ ...rule, auth: { username: 'a' } }] },
   { rules: [{ ...rule, auth: { token: 'a b' } }] },
   { rules: [{ ...rule, auth: { username: 'a', password: 'b', token: 'c' } }] },
+  ...['Client', '', ['ecr'], { ecr: 'eu-central-1' }, { ecr: { region: 'Frankfurt' } }].map((auth) => ({
+    rules: [{ ...rule, auth }],
+  })),
+  ...[
+    { command: 'aws' },
+    { command: [] },
+    { command: [1] },
+    { command: ['aws'], lifetime: '12' },
+    { command: ['aws'], password: 'x' },
+  ].map((auth) => ({ rules: [{ ...rule, auth }] })),
 ];
 
 test.each(good)('editors and the loader accept %j', (data) => {
   expect(validate(data), JSON.stringify(validate.errors)).toBe(true);
-  expect(issuesOf(JSON.stringify(data), { env: exampleEnv, protocols: exampleProtocols })).toEqual([]);
+  expect(
+    issuesOf(JSON.stringify(data), { env: exampleEnv, protocols: exampleProtocols, commands: true }),
+  ).toEqual([]);
 });
 
 test.each(bad)('editors and the loader refuse %j', (data) => {
   expect(validate(data)).toBe(false);
-  expect(issuesOf(JSON.stringify(data), { protocols: exampleProtocols })).toHaveLength(1);
+  expect(issuesOf(JSON.stringify(data), { protocols: exampleProtocols, commands: true })).toHaveLength(1);
 });
 
 /** Lists the properties of every object schema in a schema. */
