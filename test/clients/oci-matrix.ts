@@ -22,14 +22,19 @@ export interface Observers {
   readonly blobStore: BlobStore;
 }
 
-const deliveries = ['stream', 'relative', 'absolute'] as const;
+/** Every kind where blobs come from elsewhere, which is the rule; and the other deliveries, with and without tokens. */
+const upstreams: readonly Pick<Row, 'kind' | 'delivery'>[] = [
+  ...registryKinds.map((kind) => ({ kind, delivery: 'absolute' }) as const),
+  { kind: 'anonymous', delivery: 'stream' },
+  { kind: 'private', delivery: 'stream' },
+  { kind: 'anonymous', delivery: 'relative' },
+  { kind: 'strict', delivery: 'relative' },
+];
 
 /** Every row of the matrix. */
-export const rows: readonly Row[] = registryKinds.flatMap((kind) =>
-  deliveries.flatMap((delivery) =>
-    (['same', 'renamed'] as const).flatMap((naming) =>
-      (['auto', 'proxy'] as const).map((mode) => ({ kind, delivery, naming, mode })),
-    ),
+export const rows: readonly Row[] = upstreams.flatMap((upstream) =>
+  (['same', 'renamed'] as const).flatMap((naming) =>
+    (['auto', 'proxy'] as const).map((mode) => ({ ...upstream, naming, mode })),
   ),
 );
 
