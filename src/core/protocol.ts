@@ -133,6 +133,8 @@ export interface Lead {
   readonly url: string;
   /** The status of a redirect there. */
   readonly status: RedirectStatus;
+  /** Whether the client follows no redirect there, so that the gateway fetches in every mode. Default false. */
+  readonly through?: boolean;
 }
 
 /** What the gateway lends a protocol to make an answer with. */

@@ -90,7 +90,7 @@ async function follow(
   tools: ProxyTools,
   request: GatewayRequest,
   next: CarryRoute,
-  { url, status }: Lead,
+  { url, status, through = false }: Lead,
 ): Promise<Outcome> {
   const { rule, upstream } = next;
   const address = URL.canParse(url) ? new URL(url) : undefined;
@@ -99,7 +99,7 @@ async function follow(
   const { type: _, ...provenance } = next.decision;
   const downgrade = request.descriptor.scheme === 'https' && address.protocol === 'http:' && !rule.downgrade;
   const locked = rule.mode === 'auto' && upstream.authenticated && address.origin === upstream.origin;
-  if (rule.mode !== 'proxy' && !downgrade && !locked) {
+  if (rule.mode !== 'proxy' && !downgrade && !locked && !through) {
     const decision: Decision = {
       type: 'redirect',
       status: rule.status ?? status,
@@ -109,7 +109,7 @@ async function follow(
     };
     return { decision, response: toRedirect(decision) };
   }
-  const delivery = rule.mode === 'auto' ? 'relay' : 'stream';
+  const delivery = rule.mode === 'auto' && !through ? 'relay' : 'stream';
   const decision: ProxyDecision = {
     type: 'proxy',
     target: address.href,

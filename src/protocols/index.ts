@@ -1,7 +1,9 @@
 import type { Protocol } from '../core/protocol.ts';
+import { cargo } from './cargo.ts';
 import { file } from './file.ts';
+import { go } from './go.ts';
 import { npm } from './npm.ts';
 import { oci } from './oci.ts';
 
 /** Every protocol of this package, as rule files name them. */
-export const protocols: readonly Protocol[] = [file, npm, oci];
+export const protocols: readonly Protocol[] = [cargo, file, go, npm, oci];

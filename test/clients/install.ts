@@ -20,6 +20,12 @@ const packages: ReadonlyMap<string, string> = new Map([
   ['openssl', 'openssl'],
   ['curl', 'curl'],
   ['gcc', 'gcc'],
+  ['git', 'git'],
+  ['go', 'golang-go'],
+  ['zip', 'zip'],
+  // Debian 12 has a Cargo that is too old for sparse registries, and this one for its browsers.
+  ['cargo', 'cargo-web'],
+  ['rustc', 'rustc-web'],
   ['/usr/include/stdio.h', 'libc6-dev'],
 ]);
 

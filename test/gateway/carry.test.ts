@@ -100,6 +100,35 @@ describe.each(transports)('what a document of the upstream leads to, over %s', (
     expect(await ask(gateway.origin, '/x')).toMatchObject({ status: 502 });
   });
 
+  test('is fetched where the client follows no redirect', async () => {
+    const blobs = await startUpstream(
+      (request, response) =>
+        request.url === '/file'
+          ? void response.writeHead(302, { location: '/moved' }).end()
+          : void response.end('bytes'),
+      '127.0.0.3',
+    );
+    const through = carrying(async () => ({ url: `${blobs.origin}/file`, status: 302, through: true }));
+    const gateway = await serve([rule(through, { to: 'http://127.0.0.2' })], {
+      transport: createTransport(),
+    });
+    expect(await ask(gateway.origin, '/x')).toMatchObject({ status: 200, body: 'bytes' });
+    expect(blobs.paths).toEqual(['/file', '/moved']);
+  });
+
+  test('is kept apart for two places on one host', async () => {
+    const upstream = await startUpstream((request, response) => {
+      response.end(`https://cdn.example${request.url}`);
+    });
+    const gateway = await serve([rule(byIndex, { match: '/:name/x', to: `${upstream.origin}/:name` })], {
+      transport: createTransport(),
+    });
+    for (const name of ['a', 'b'])
+      expect(await ask(gateway.origin, `/${name}/x`)).toMatchObject({
+        headers: { location: `https://cdn.example/${name}/index` },
+      });
+  });
+
   test('comes from the next upstream when the first is out of order', async () => {
     const second = await startUpstream((_, response) => void response.end('https://cdn.example/file'));
     const { gateway } = await front(() => '', { to: [await unusedOrigin(), second.origin] });
