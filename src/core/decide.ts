@@ -258,6 +258,7 @@ function toDecision(
       origin,
     );
   }
+  if (delivery.type === 'refer') return respond(announce(delivery.answer(target), notice), origin);
   const { rule, purl } = origin;
   const means = settle(delivery, match.rule, upstream, request);
   const headers =

@@ -82,6 +82,12 @@ export type Delivery =
       readonly headers?: Readonly<Record<string, string>> | undefined;
     }
   | {
+      /** The answer is made here of the address that the rule leads to: a document that names it. */
+      readonly type: 'refer';
+      /** Makes the answer; `target` is the upstream's address of the resource. */
+      readonly answer: (target: string) => Answer;
+    }
+  | {
       /** The answer is made by the protocol's `carry`, since it takes more than to know the request. */
       readonly type: 'carry';
     }

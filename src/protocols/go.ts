@@ -60,8 +60,7 @@ export const go: Protocol<GoResource> = {
   format(resource) {
     if (resource.type === 'sumdb') return resource.path;
     const module = `/${escapeCapitals(resource.module)}`;
-    if (resource.type === 'latest') return module + LATEST;
-    if (resource.type === 'list') return `${module}${MARK}list`;
+    if (!('version' in resource)) return module + (resource.type === 'latest' ? LATEST : `${MARK}list`);
     return `${module}${MARK}${escapeCapitals(resource.version)}.${resource.type}`;
   },
 

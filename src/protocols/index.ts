@@ -4,6 +4,7 @@ import { file } from './file.ts';
 import { go } from './go.ts';
 import { npm } from './npm.ts';
 import { oci } from './oci.ts';
+import { vanity } from './vanity.ts';
 
 /** Every protocol of this package, as rule files name them. */
-export const protocols: readonly Protocol[] = [cargo, file, go, npm, oci];
+export const protocols: readonly Protocol[] = [cargo, file, go, npm, oci, vanity];

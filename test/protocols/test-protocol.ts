@@ -168,6 +168,7 @@ export function upstreamOf(address: string, authenticated = false): UpstreamInfo
 export function showDelivery(delivery: Delivery): string {
   if (delivery.type === 'redirect') return `${delivery.status}`;
   if (delivery.type === 'carry') return 'carried';
+  if (delivery.type === 'refer') return `${delivery.answer('https://upstream.example/x').status} answered`;
   return delivery.type === 'proxy' ? delivery.delivery : `${delivery.answer.status} answered`;
 }
 
@@ -261,6 +262,7 @@ export function testProtocol<R extends Resource>(
 
   function expectDelivery(delivery: Delivery, method: string): void {
     if (delivery.type === 'respond') expectAnswer(delivery.answer);
+    else if (delivery.type === 'refer') expectAnswer(delivery.answer(`${origin}/x?y=z`));
     else if (delivery.type === 'carry') expect(protocol.carry).toBeDefined();
     // RFC 9110 §15.4: only these keep the method.
     else if (delivery.type === 'redirect' && method !== 'GET' && method !== 'HEAD')
