@@ -4,8 +4,9 @@
  * @see https://github.com/npm/registry/blob/main/docs/REGISTRY-API.md
  * @module
  */
-import { rewriteJsonStrings } from '../core/json-rewrite.ts';
 import type { Answer, Protocol, Refusal } from '../core/protocol.ts';
+import { baseOf, rewritePackument, rewriteVersion } from './_npm-documents.ts';
+import { findTarball } from './_npm-tarballs.ts';
 
 /** All versions of a package: `/<name>`. */
 export interface NpmPackument {
@@ -152,6 +153,9 @@ export const npm: Protocol<NpmResource> = {
       case 'version':
         // A client takes the tarball's address from this document and writes it into its lock file.
         return { type: 'proxy', delivery: 'rewrite' };
+      case 'tarball':
+        // Where it is, is a matter of each registry, and often of each package.
+        return { type: 'carry' };
       case 'service':
         return { type: 'redirect', status: resource.post ? 307 : 302 };
       case 'write': {
@@ -181,17 +185,21 @@ export const npm: Protocol<NpmResource> = {
     return `${purl}@${version.includes('+') ? version.replaceAll('+', '%2B') : version}`;
   },
 
+  async carry(resource, { publicUrl, delegated }, tools) {
+    if (resource.type !== 'tarball') return toAnswer({ status: 404, message: 'This is no tarball.' });
+    const packument: NpmPackument = { type: 'packument', name: resource.name };
+    return findTarball(resource, tools, {
+      packument,
+      refuse: (refusal) =>
+        toAnswer(delegated && refusal.status === 401 ? withChallenge(refusal, publicUrl) : refusal),
+    });
+  },
+
   rewrite(resource, { headers, body }, { publicUrl }) {
-    if (resource.type !== 'packument' && resource.type !== 'version') return { headers, body };
-    const { name } = resource;
-    const path = resource.type === 'packument' ? ['versions', '*', 'dist', 'tarball'] : ['dist', 'tarball'];
-    return {
-      headers,
-      body: rewriteJsonStrings(body, [path], (keys, tarball) => {
-        const version = resource.type === 'packument' ? keys[1] : resource.version;
-        return `${publicUrl}/${name}/-/${fileOf(tarball) ?? `${baseOf(name)}-${version}.tgz`}`;
-      }),
-    };
+    if (resource.type === 'packument')
+      return { headers, body: rewritePackument(body, resource.name, publicUrl) };
+    if (resource.type !== 'version') return { headers, body };
+    return { headers, body: rewriteVersion(body, resource.name, resource.version, publicUrl) };
   },
 
   usage: (subject, publicUrl) => `npm install ${subject} --registry ${publicUrl}/`,
@@ -238,16 +246,6 @@ function suffix(query: string | undefined): string {
   return query ? `?${query}` : '';
 }
 
-/** The name without its scope. */
-function baseOf(name: string): string {
-  return name.slice(name.indexOf('/') + 1);
-}
-
-/** The file of a tarball's address in the layout that all clients know; some old files are not called as their version. */
-function fileOf(tarball: string): string | undefined {
-  return /\/-\/([\w\-~!'()*.+:=]+)$/.exec(tarball)?.[1];
-}
-
 function versionOf(resource: NpmResource): string | undefined {
   if (resource.type === 'version' || resource.type === 'attestations') return resource.version;
   if (resource.type !== 'tarball') return undefined;
@@ -255,6 +253,11 @@ function versionOf(resource: NpmResource): string | undefined {
   const { file } = resource;
   if (!file.startsWith(base) || file[base.length] !== '-' || !file.endsWith('.tgz')) return undefined;
   return file.slice(base.length + 1, -4) || undefined;
+}
+
+/** RFC 9110 §15.5.2: a 401 says how to show a credential. */
+function withChallenge(refusal: Refusal, publicUrl: string): Refusal {
+  return { ...refusal, headers: { ...refusal.headers, 'www-authenticate': `Bearer realm="${publicUrl}"` } };
 }
 
 function toAnswer({ status, message, headers }: Refusal): Answer {

@@ -174,9 +174,9 @@ export const cases: readonly Case[] = [
   },
   {
     name: 'a package of npm',
-    target: '/@acme%2Fcli/-/cli-1.0.0.tgz',
+    target: '/-/package/@acme%2Fcli/dist-tags',
     fields: ['Host: npm.acme.dev'],
-    expected: 'https://npm.example/@acme/cli/-/cli-1.0.0.tgz',
+    expected: 'https://npm.example/-/package/@acme%2fcli/dist-tags',
   },
   {
     name: 'a package that is not ours',

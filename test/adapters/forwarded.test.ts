@@ -94,11 +94,11 @@ describe('what is said', () => {
 });
 
 describe('the public origin', () => {
-  const tarball = (body: string): string => JSON.parse(body).versions.a.dist.tarball;
+  const tarball = (body: string): string => JSON.parse(body).versions['1.0.0'].dist.tarball;
 
   async function rules() {
     const upstream = await startUpstream(
-      (_, response) => void response.end('{"versions":{"a":{"dist":{"tarball":"x/-/a.tgz"}}}}'),
+      (_, response) => void response.end('{"versions":{"1.0.0":{"dist":{"tarball":"x"}}}}'),
     );
     return compileRules([rule(npm, { to: upstream.origin })]);
   }
@@ -116,7 +116,7 @@ describe('the public origin', () => {
   ])('on Node is %s', async (_, trustProxy, publicOrigin, expected) => {
     const { origin } = await listen(toNodeHandler(await rules(), { trustProxy, publicOrigin }));
     const { body } = await ask(origin, '/a', { headers: { host: 'npm.test', ...said } });
-    expect(tarball(body)).toBe(`${expected}/a/-/a.tgz`);
+    expect(tarball(body)).toBe(`${expected}/a/-/a-1.0.0.tgz`);
   });
 
   test.each([
@@ -126,7 +126,7 @@ describe('the public origin', () => {
   ])('with fetch is %s', async (_, trustProxy, publicOrigin, expected) => {
     const handle = toFetchHandler(await rules(), { trustProxy, publicOrigin });
     const response = await handle(new Request('http://npm.test/a', { headers: said }));
-    expect(tarball(await response.text())).toBe(`${expected}/a/-/a.tgz`);
+    expect(tarball(await response.text())).toBe(`${expected}/a/-/a-1.0.0.tgz`);
   });
 
   test('that a proxy says is judged as a host is', async () => {

@@ -203,8 +203,7 @@ describe('a registry behind', () => {
     expect((await fetch(`${origin}/hapi/send`)).status).toBe(404);
   });
 
-  // docs/protocols/npm.md names the limit; this test ends it, as it fails when the install succeeds.
-  test.fails('may keep its tarballs where only its packuments say', async () => {
+  test('may keep its tarballs where only its packuments say', async () => {
     const { own } = registries;
     const { origin } = await start('/npm/', `    to: ${own.origin}`);
     const project = await createProject(`registry=${origin}/npm/`);

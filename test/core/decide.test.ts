@@ -117,7 +117,7 @@ describe('the mount of a rule', () => {
     ['/A/x', '302 https://root.example/A/x'],
     ['/npm/left', 'rewrite https://npm.example/registry/left'],
     ['/npm/@acme%2fcli', 'rewrite https://npm.example/registry/@acme%2fcli'],
-    ['/npm/left/-/left-1.0.0.tgz', '302 https://npm.example/registry/left/-/left-1.0.0.tgz'],
+    ['/npm/-/package/left/dist-tags', '302 https://npm.example/registry/-/package/left/dist-tags'],
     ['/npm/-/ping', '302 https://npm.example/registry/-/ping'],
     ['/npm/a/b/c', '302 https://root.example/npm/a/b/c'],
     ['/npm', '302 https://root.example/npm'],

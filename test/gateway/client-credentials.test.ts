@@ -356,8 +356,9 @@ describe('a protocol whose clients send their credential at once', () => {
         return void response.writeHead(401, { 'www-authenticate': 'Bearer realm="npm"' }).end('{}');
       if (request.url?.endsWith('.tgz'))
         return void response.writeHead(302, { location: `${elsewhere.origin}/signed` }).end();
-      response.setHeader('content-type', 'application/json').end('{"name":"acme"}');
+      response.setHeader('content-type', 'application/json').end(packument(upstream.origin));
     });
+    const packument = (own: string) => `{"versions":{"1.0.0":{"dist":{"tarball":"${own}/x.tgz"}}}}`;
     const { origin } = await serve([rule(npm, { to: upstream.origin, auth: 'client', mode: 'proxy' })]);
     const headers = { authorization: 'Bearer npm_mine' };
     expect(await ask(origin, '/acme', { headers })).toMatchObject({ status: 200 });

@@ -174,8 +174,8 @@ test('a second upstream that clients can be sent to is where they are sent', asy
     { url: 'https://cdn.example', auth: undefined },
   ];
   const gateway = await serve([rule(npm, { to })]);
-  expect(await ask(gateway.origin, '/left-pad/-/left-pad-1.0.0.tgz')).toMatchObject({
+  expect(await ask(gateway.origin, '/-/package/left-pad/dist-tags')).toMatchObject({
     status: 302,
-    headers: { location: 'https://cdn.example/left-pad/-/left-pad-1.0.0.tgz' },
+    headers: { location: 'https://cdn.example/-/package/left-pad/dist-tags' },
   });
 });

@@ -211,7 +211,7 @@ describe('what the protocol wishes for, in every mode', () => {
   test.each<[resource: NpmResource, delivery: string]>([
     [{ type: 'packument', name: 'left' }, 'rewrite'],
     [{ type: 'version', name: 'left', version: '1.0.0' }, 'rewrite'],
-    [{ type: 'tarball', name: 'left', file: 'left-1.0.0.tgz' }, '302'],
+    [{ type: 'tarball', name: 'left', file: 'left-1.0.0.tgz' }, 'carried'],
     [{ type: 'dist-tags', name: 'left' }, '302'],
     [{ type: 'attestations', name: 'left', version: '1.0.0' }, '302'],
     [{ type: 'root' }, '302'],
@@ -231,26 +231,15 @@ describe('what a rule makes of it', () => {
   test.each<[mode: Mode, auth: boolean, method: string, path: string, shown: string]>([
     ['auto', false, 'GET', '/@acme%2Fcli', 'rewrite https://npm.example/r/@acme%2fcli'],
     ['auto', false, 'GET', '/@acme/cli/1.0.0', 'rewrite https://npm.example/r/@acme%2fcli/1.0.0'],
+    ['auto', false, 'GET', '/@acme/cli/-/cli-1.0.0.tgz', 'carry'],
+    ['auto', true, 'HEAD', '/@acme%2fcli/-/cli-1.0.0.tgz', 'carry'],
+    ['proxy', false, 'GET', '/@acme/cli/-/cli-1.0.0.tgz', 'carry'],
     [
       'auto',
       false,
       'GET',
-      '/@acme/cli/-/cli-1.0.0.tgz',
-      '302 https://npm.example/r/@acme/cli/-/cli-1.0.0.tgz',
-    ],
-    [
-      'auto',
-      true,
-      'GET',
-      '/@acme/cli/-/cli-1.0.0.tgz',
-      'relay https://npm.example/r/@acme/cli/-/cli-1.0.0.tgz',
-    ],
-    [
-      'proxy',
-      false,
-      'GET',
-      '/@acme/cli/-/cli-1.0.0.tgz',
-      'stream https://npm.example/r/@acme/cli/-/cli-1.0.0.tgz',
+      '/-/package/@acme%2Fcli/dist-tags',
+      '302 https://npm.example/r/-/package/@acme%2fcli/dist-tags',
     ],
     ['auto', false, 'GET', '/-/v1/search?text=x', '302 https://npm.example/r/-/v1/search?text=x'],
     [
@@ -297,7 +286,7 @@ describe('what a rule makes of it', () => {
           ? `${decision.delivery} ${decision.target}`
           : decision.type === 'respond'
             ? `${decision.status}`
-            : 'pass';
+            : decision.type;
     expect(found).toBe(shown);
   });
 
@@ -375,7 +364,7 @@ describe('a document', () => {
   const here = 'https://get.acme.example/npm/@acme/cli/-';
   const rows: readonly (readonly [title: string, version: string, tarball: string, rewritten: string])[] = [
     ['in the usual place', '1.0.0', `${base}/cli-1.0.0.tgz`, `${here}/cli-1.0.0.tgz`],
-    ['called otherwise', '1.0.0', `${base}/old-name.tgz`, `${here}/old-name.tgz`],
+    ['called otherwise', '1.0.0', `${base}/old-name.tgz`, `${here}/cli-1.0.0.tgz`],
     ['of a build', '1.0.0+b', `${base}/cli-1.0.0+b.tgz`, `${here}/cli-1.0.0+b.tgz`],
     [
       'in a layout of its own',
@@ -400,7 +389,49 @@ describe('a document', () => {
     }
     const one = (address: string) =>
       JSON.stringify({ ...versions({ [version]: address })[version], versions: versions({ a: 'stays' }) });
-    expect(await rewrite({ type: 'version', name: '@acme/cli', version }, one(tarball))).toBe(one(rewritten));
+    const late = (address: string) => JSON.stringify({ dist: { tarball: address }, version });
+    for (const document of [one, late]) {
+      for (const asked of document === late ? ['latest', `v${version}`] : [version, 'latest'])
+        expect(await rewrite({ type: 'version', name: '@acme/cli', version: asked }, document(tarball))).toBe(
+          document(rewritten),
+        );
+    }
+  });
+
+  test.each([
+    ['https://npm.example/-/npm/v1/attestations/cli@1.0.0', '/-/npm/v1/attestations/cli@1.0.0'],
+    [
+      'https://a.example/npm/-/npm/v1/attestations/@acme%2fcli@1.0.0',
+      '/-/npm/v1/attestations/@acme%2fcli@1.0.0',
+    ],
+    ['https://a.example/x/-/npm/v1/attestations/cli@1?a', undefined],
+    ['https://a.example/elsewhere', undefined],
+  ])('has its attestations here, where npm asks for them: %s', async (url, path) => {
+    const dist = (address: string) => ({ tarball: `${here}/cli-1.0.0.tgz`, attestations: { url: address } });
+    const expected = dist(path === undefined ? url : `https://get.acme.example/npm${path}`);
+    expect(
+      await rewrite(
+        { type: 'version', name: '@acme/cli', version: '1.0.0' },
+        JSON.stringify({ dist: dist(url) }),
+      ),
+    ).toBe(JSON.stringify({ dist: expected }));
+    const versions = (dist: object) => JSON.stringify({ versions: { '1.0.0': { dist } } });
+    expect(await rewrite(packument, versions(dist(url)))).toBe(versions(expected));
+  });
+
+  test('of one version that is asked for by a tag is read whole, up to a size', async () => {
+    const version = (length: number) =>
+      JSON.stringify({ readme: 'x'.repeat(length), dist: { tarball: 'x' }, version: '1.0.0' });
+    const latest: NpmResource = { type: 'version', name: 'left', version: 'latest' };
+    expect(await rewrite(latest, version(3_000_000), 65_536)).toContain('/left/-/left-1.0.0.tgz"');
+    await expect(rewrite(latest, version(5_000_000), 65_536)).rejects.toThrow('longer than');
+  });
+
+  test('leads to no path of its own, whatever a version is called', async () => {
+    const document = JSON.stringify({ versions: versions({ '1/../../é?#\n': 'x' }) });
+    expect(await rewrite({ type: 'packument', name: 'left' }, document)).toContain(
+      '"https://get.acme.example/npm/left/-/left-1_.._.._____.tgz"',
+    );
   });
 
   test('leads to tarballs that the protocol reads', async () => {
