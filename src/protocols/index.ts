@@ -2,9 +2,10 @@ import type { Protocol } from '../core/protocol.ts';
 import { cargo } from './cargo.ts';
 import { file } from './file.ts';
 import { go } from './go.ts';
+import { jsr } from './jsr.ts';
 import { npm } from './npm.ts';
 import { oci } from './oci.ts';
 import { vanity } from './vanity.ts';
 
 /** Every protocol of this package, as rule files name them. */
-export const protocols: readonly Protocol[] = [cargo, file, go, npm, oci, vanity];
+export const protocols: readonly Protocol[] = [cargo, file, go, jsr, npm, oci, vanity];

@@ -102,6 +102,8 @@ const WORD = String.raw`[\w\-~!'()*.+:=]+`;
 const PACKUMENT = new RegExp(`^/(${NAME})$`, 'i');
 const TARBALL = new RegExp(`^/(${NAME})/-/((?:@${WORD}/)?${WORD})$`, 'i');
 const VERSION = new RegExp(`^/(${NAME})/(${WORD})$`, 'i');
+// The documents of JSR, so that both may be on one mount.
+const OF_JSR = /(?:^|_)meta\.json$/;
 const DIST_TAGS = new RegExp(`^/-/package/(${NAME})/dist-tags$`, 'i');
 const PACKAGE = new RegExp(`^/(?:-/package/)?(${NAME})(?:/|$)`, 'i');
 const ATTESTATIONS = new RegExp(`^/-/npm/v1/attestations/(${NAME})(?:@|%40)(${WORD})$`, 'i');
@@ -211,7 +213,8 @@ function parsePackage(path: string, query: string | undefined): NpmResource | un
   const tarball = TARBALL.exec(path);
   if (tarball) return { type: 'tarball', name: decodeName(tarball[1]), file: tarball[2] ?? '' };
   const version = VERSION.exec(path);
-  return version ? { type: 'version', name: decodeName(version[1]), version: version[2] ?? '' } : undefined;
+  if (!version || OF_JSR.test(version[2] ?? '')) return undefined;
+  return { type: 'version', name: decodeName(version[1]), version: version[2] ?? '' };
 }
 
 function parseService(path: string, query: string | undefined): NpmResource {

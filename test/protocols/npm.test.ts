@@ -185,6 +185,8 @@ testProtocol(npm, [
   written('a token that is taken back', 'DELETE', '/-/npm/v1/tokens/token/ab'),
 
   // None of these.
+  none('a document of JSR', '/@acme/cli/meta.json'),
+  none('a document of a version at JSR', '/@acme/cli/1.0.0_meta.json'),
   none('a name that starts with a dot', '/.left'),
   none('a scope alone', '/@acme'),
   none('a scope without a name', '/@acme%2f'),
