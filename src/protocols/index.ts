@@ -5,7 +5,8 @@ import { go } from './go.ts';
 import { jsr } from './jsr.ts';
 import { npm } from './npm.ts';
 import { oci } from './oci.ts';
+import { rubygems } from './rubygems.ts';
 import { vanity } from './vanity.ts';
 
 /** Every protocol of this package, as rule files name them. */
-export const protocols: readonly Protocol[] = [cargo, file, go, jsr, npm, oci, vanity];
+export const protocols: readonly Protocol[] = [cargo, file, go, jsr, npm, oci, rubygems, vanity];

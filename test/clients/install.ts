@@ -27,6 +27,8 @@ const packages: ReadonlyMap<string, string> = new Map([
   ['cargo', 'cargo-web'],
   ['rustc', 'rustc-web'],
   ['/usr/include/stdio.h', 'libc6-dev'],
+  ['gem', 'ruby'],
+  ['bundle', 'ruby-bundler'],
 ]);
 
 /** Installs what is missing, and nothing else. */
