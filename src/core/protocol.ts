@@ -150,6 +150,8 @@ export interface Tools {
    * end, or left by `return`. Throws when the upstream gives no usable answer.
    */
   fetch(resource: Resource, headers?: Readonly<Record<string, string>>): Promise<UpstreamDocument>;
+  /** The address at which the rule's upstream has a resource, for a `Lead`; nothing is asked. */
+  locate(resource: Resource): string;
   /**
    * A text that is made once for many requests: kept for so many seconds, for this upstream and key, unless clients
    * show credentials of their own. What `make` throws is not kept.

@@ -130,6 +130,7 @@ function createTools(tools: ProxyTools, ruleSet: RuleSet, request: GatewayReques
   const keyOf = (key: string) => JSON.stringify([protocol.name, rule.name, upstream?.origin, base, key]);
   return {
     fetch: (resource, headers = {}) => fetchDocument(tools, request, next, resource, headers),
+    locate: (resource) => locateBeside(next, resource) ?? '',
     keep: (key, seconds, make) => (upstream?.delegated ? make() : memory.keep(keyOf(key), seconds, make)),
     forget: (key) => memory.forget(keyOf(key)),
     readCredential: () => clients.read(single(descriptor.headers?.authorization), descriptor.host),

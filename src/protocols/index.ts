@@ -6,7 +6,8 @@ import { jsr } from './jsr.ts';
 import { npm } from './npm.ts';
 import { oci } from './oci.ts';
 import { rubygems } from './rubygems.ts';
+import { terraform } from './terraform.ts';
 import { vanity } from './vanity.ts';
 
 /** Every protocol of this package, as rule files name them. */
-export const protocols: readonly Protocol[] = [cargo, file, go, jsr, npm, oci, rubygems, vanity];
+export const protocols: readonly Protocol[] = [cargo, file, go, jsr, npm, oci, rubygems, terraform, vanity];
