@@ -19,6 +19,8 @@ const packages: ReadonlyMap<string, string> = new Map([
   ['htpasswd', 'apache2-utils'],
   ['openssl', 'openssl'],
   ['curl', 'curl'],
+  ['gpg', 'gpg'],
+  ['zip', 'zip'],
   ['gcc', 'gcc'],
   ['git', 'git'],
   ['go', 'golang-go'],

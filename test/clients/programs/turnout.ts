@@ -53,16 +53,18 @@ export interface TurnoutOptions {
   readonly env?: NodeJS.ProcessEnv;
   /** A text that no message of a failure may show. */
   readonly hidden?: string;
+  /** Options of `turnout serve` besides. */
+  readonly args?: readonly string[];
 }
 
 /** Starts `turnout serve` on rules. */
 export async function startTurnout(rules: string, options: TurnoutOptions = {}): Promise<Turnout> {
-  const { env, hidden } = options;
+  const { env, hidden, args = [] } = options;
   const folder = await createTemporaryFolder();
   const file = join(folder.path, 'turnout.yaml');
   await writeFile(file, rules);
   const admin = `127.0.0.1:${await freePort()}`;
-  const listen = ['--host', '127.0.0.1', '--port', '0', '--admin', admin, '--log', 'json'];
+  const listen = ['--host', '127.0.0.1', '--port', '0', '--admin', admin, '--log', 'json', ...args];
   const server = startProcess(process.execPath, [turnoutProgram, 'serve', file, ...listen], {
     env: { ...process.env, ...env },
     hidden,
