@@ -2,6 +2,7 @@ import type { Protocol } from '../core/protocol.ts';
 import { cargo } from './cargo.ts';
 import { file } from './file.ts';
 import { go } from './go.ts';
+import { helm } from './helm.ts';
 import { jsr } from './jsr.ts';
 import { npm } from './npm.ts';
 import { oci } from './oci.ts';
@@ -10,4 +11,4 @@ import { terraform } from './terraform.ts';
 import { vanity } from './vanity.ts';
 
 /** Every protocol of this package, as rule files name them. */
-export const protocols: readonly Protocol[] = [cargo, file, go, jsr, npm, oci, rubygems, terraform, vanity];
+export const protocols: readonly Protocol[] = [cargo, file, go, helm, jsr, npm, oci, rubygems, terraform, vanity];
