@@ -39,7 +39,7 @@ export interface Group {
   readonly delegated: CompiledUpstream[];
 }
 
-/** The protocols of one mount; those that read any path come last. */
+/** The protocols of one mount; those whose paths can be nothing else come first, and those that read any path last. */
 export interface Mount {
   /** The mount path, with a slash at both ends. */
   readonly at: string;
@@ -141,7 +141,7 @@ function groupOf(mount: Mount, rule: CompiledRule): Group {
   if (!group) {
     group = { protocol, trie: createTrie(), everything: [], whole: rule, delegated: [] };
     mount.groups.push(group);
-    mount.groups.sort((a, b) => Number(a.protocol.general ?? false) - Number(b.protocol.general ?? false));
+    mount.groups.sort((a, b) => turnOf(a) - turnOf(b));
   }
   if (rule.match === undefined && group.whole.match !== undefined) group.whole = rule;
   for (const upstream of rule.upstreams) {
@@ -150,6 +150,12 @@ function groupOf(mount: Mount, rule: CompiledRule): Group {
       group.delegated.push(upstream);
   }
   return group;
+}
+
+/** What can be nothing else is asked first, what reads any path last. */
+function turnOf({ protocol: { exclusive, general } }: Group): number {
+  if (exclusive) return 0;
+  return general ? 2 : 1;
 }
 
 /** Adds a leaf behind those that ask as much of the query or more; tells whether another rule asks just the same. */

@@ -11,4 +11,15 @@ import { terraform } from './terraform.ts';
 import { vanity } from './vanity.ts';
 
 /** Every protocol of this package, as rule files name them. */
-export const protocols: readonly Protocol[] = [cargo, file, go, helm, jsr, npm, oci, rubygems, terraform, vanity];
+export const protocols: readonly Protocol[] = [
+  cargo,
+  file,
+  go,
+  helm,
+  jsr,
+  npm,
+  oci,
+  rubygems,
+  terraform,
+  vanity,
+];

@@ -38,6 +38,7 @@ function createTools(...answers: readonly Served[]): Tools & { readonly asked: s
       }
       return { status, url, headers: {}, body: body() };
     },
+    locate: () => '',
     keep: memory.keep,
     forget: memory.forget,
     readCredential: never,

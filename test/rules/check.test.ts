@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { protocols } from '../../src/protocols/index.ts';
 import { issuesOf } from './_fixtures.ts';
 
 const rule = (text: string): string => `rules: [{ protocol: file, to: a.example, ${text} }]`;
@@ -115,9 +116,12 @@ const cases: readonly (readonly [marked: string, message: string])[] = [
   ],
 ];
 
+const names = protocols.map(({ name }) => `\`${name}\``);
+const everyProtocol = `${names.slice(0, -1).join(', ')} or ${names.at(-1)}`;
+
 test.each(cases)('%s', (marked, message) => {
   const [issue, ...more] = issuesOf(marked.replace('^', ''), { commands: true });
-  expect(issue?.message.replace(/`file`, .* or (`\w+`)/, '`file`, `npm` or `oci`')).toBe(message);
+  expect(issue?.message.replace(everyProtocol, '`file`, `npm` or `oci`')).toBe(message);
   expect(issue?.position).toEqual({ file: 'turnout.yaml', line: 1, column: marked.indexOf('^') + 1 });
   expect(more).toEqual([]);
 });
