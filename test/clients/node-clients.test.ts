@@ -2,6 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { createCleanup } from './lab/cleanup.ts';
+import { freePort } from './lab/free-port.ts';
 import {
   createNodeProject,
   type NodeClient,
@@ -22,6 +23,9 @@ import { type NpmPackage, recordNpm } from './upstreams/npm-recording.ts';
 import { type NpmUpstream, readNpmUpstream } from './upstreams/npm-upstream.ts';
 
 const dependencies = { '@hapi/boom': '10.0.1', encodeurl: '2.0.0', ms: '2.1.3' };
+
+/** The line of a rule that holds the token of the private registry. */
+const held = 'auth: { token: "${NPM_TOKEN}" }';
 
 const cleanup = createCleanup();
 let upstream: NpmUpstream;
@@ -74,13 +78,12 @@ function createProject(client: NodeClient, turnout: Turnout, scoped = true): Pro
 }
 
 /** Leads all rules to another registry. */
-function lead(turnout: Turnout, registry: LayoutRegistry): Promise<void> {
-  const auth = registry === registries.github ? '\n    auth: { token: "${NPM_TOKEN}" }' : '';
+function lead(turnout: Turnout, url: string, ...more: readonly string[]): Promise<void> {
   return turnout.reloadAfter(async () => {
-    const text = (await readFile(turnout.file, 'utf8')).replace(/^ {4}auth: .*\n/gm, '');
+    const text = (await readFile(turnout.file, 'utf8')).replace(/^ {4}(?:auth|mode): .*\n/gm, '');
     await writeFile(
       turnout.file,
-      text.replace(/^ {4}to: .*$/gm, () => `    to: ${registry.url}${auth}`),
+      text.replace(/^ {4}to: .*$/gm, () => [`to: ${url}`, ...more].map((line) => `    ${line}`).join('\n')),
     );
   });
 }
@@ -121,18 +124,24 @@ describe.each(nodeClients.map((client) => [`${client.name} ${client.version}`, c
     test('installs, asks the gateway for every file, and locks no other host', async () => {
       const installed = await project.run(...client.install);
       expect(installed.ok, installed.output).toBe(true);
-      expect(asked(turnout.access())).toEqual(tarballPaths());
+      await expect.poll(() => asked(turnout.access())).toEqual(tarballPaths());
       expect(await project.read('node_modules/@hapi/boom/package.json')).toContain('"10.0.1"');
       const hosts = hostsOf(await project.lockFile());
       expect(hosts.filter((host) => host !== turnout.authority)).toEqual([]);
     });
 
-    test.each(['github', 'artifactory', 'tilde'] as const)(
-      'installs what is locked after a switch to another registry: %s',
-      async (name) => {
+    test.each([
+      ['github', held],
+      ['github', held, 'mode: proxy'],
+      ['artifactory'],
+      ['artifactory', 'mode: proxy'],
+      ['tilde'],
+    ] as const)(
+      'installs what is locked after a switch to another registry: %s %s %s',
+      async (name, ...more) => {
         const registry = registries[name];
         const lockFile = await project.lockFile();
-        await lead(turnout, registry);
+        await lead(turnout, registry.url, ...more);
         await project.clean();
         turnout.forget();
         for (const each of Object.values(registries)) each.forget();
@@ -141,7 +150,7 @@ describe.each(nodeClients.map((client) => [`${client.name} ${client.version}`, c
 
         expect(installed.ok, installed.output).toBe(true);
         expect(await project.lockFile()).toBe(lockFile);
-        expect(asked(turnout.access())).toEqual(tarballPaths());
+        await expect.poll(() => asked(turnout.access())).toEqual(tarballPaths());
         expect(new Set(registry.tarballs()).size).toBe(packages.length);
         expect(registries.usual.requests).toEqual([]);
         expect(await project.read('node_modules/@hapi/boom/package.json')).toContain('"10.0.1"');
@@ -153,5 +162,62 @@ describe.each(nodeClients.map((client) => [`${client.name} ${client.version}`, c
       expect(answered.ok).toBe(false);
       expect(answered.output).toMatch(client.unknown);
     });
+
+    test('says so when the registry refuses, whose token the gateway does not have', async () => {
+      await lead(turnout, registries.github.url);
+      await project.clean();
+      const installed = await project.run(...client.frozen);
+      expect(installed.ok).toBe(false);
+      expect(installed.output).toMatch(client.refused);
+    });
+
+    test('says so when the registry is out of order', async () => {
+      await lead(turnout, `http://127.0.0.2:${await freePort('127.0.0.2')}`);
+      const installed = await project.run(...client.frozen);
+      expect(installed.ok).toBe(false);
+      expect(installed.output).toMatch(client.down);
+    });
   },
 );
+
+describe('npm asks through the gateway', () => {
+  let turnout: Turnout;
+  let project: NodeProject;
+
+  beforeAll(async () => {
+    turnout = await start(registries.artifactory.url);
+    project = await createProject(nodeClients[0] as NodeClient, turnout, false);
+  });
+
+  test.each<readonly [title: string, args: readonly string[], output: RegExp]>([
+    [
+      'what a package is',
+      ['view', '@hapi/boom@10.0.1', 'dist.tarball'],
+      /\/npm\/@hapi\/boom\/-\/boom-10\.0\.1\.tgz\n$/,
+    ],
+    ['its tags', ['dist-tag', 'ls', 'ms'], /^latest: 2\.\d/m],
+    ['the tags of a scoped one', ['dist-tag', 'ls', '@hapi/boom'], /^latest: /m],
+    ['for a sign of life', ['ping'], /PONG/],
+    ['for packages', ['search', 'encode'], /encodeurl/],
+  ])('%s', async (_, args, output) => {
+    const answered = await project.run(...args);
+    expect(answered.ok, answered.output).toBe(true);
+    expect(answered.output).toMatch(output);
+    expect(answered.output).not.toContain(registries.artifactory.origin);
+  });
+
+  test.each([
+    ['publish', ['publish'], /405/],
+    ['set a tag', ['dist-tag', 'add', 'ms@2.1.3', 'stable'], /405/],
+  ])('and may not %s', async (_, args, output) => {
+    await project.write(
+      '.npmrc',
+      `${await project.read('.npmrc')}//${turnout.authority}/npm/:_authToken=mine\n`,
+    );
+    await project.write('package.json', JSON.stringify({ name: '@hapi/lab', version: '1.0.0' }));
+    const answered = await project.run(...args);
+    expect(answered.ok).toBe(false);
+    expect(answered.output).toMatch(output);
+    expect(answered.output).toContain('publish to the registry itself');
+  });
+});

@@ -80,7 +80,8 @@ const pnpm: NodeClient = {
   command: (modules) => [join(modules, '.bin/pnpm')],
   files: (wish) => ({
     'package.json': manifest(wish),
-    '.npmrc': npmrc(wish, 'fetch-retries=0'),
+    '.npmrc': npmrc(wish),
+    'pnpm-workspace.yaml': 'fetchRetries: 0\n',
   }),
   env: (cache) => ({
     XDG_CACHE_HOME: join(cache, 'cache'),
@@ -114,7 +115,7 @@ const yarn4: NodeClient = {
   frozen: ['install', '--immutable'],
   ask: (name) => ['npm', 'info', name],
   unknown: /Response Code: 404|Package not found/,
-  refused: /401/,
+  refused: /Invalid authentication/,
   down: /502/,
   command: own('@yarnpkg/cli-dist/bin/yarn.js'),
   files: (wish) => ({
@@ -152,7 +153,11 @@ const bun: NodeClient = {
   down: /502/,
   command: (modules) => [join(modules, '.bin/bun')],
   files: (wish) => ({ 'package.json': manifest(wish), '.npmrc': npmrc(wish) }),
-  env: (cache) => ({ BUN_INSTALL_CACHE_DIR: cache, BUN_INSTALL: `${cache}-home` }),
+  env: (cache) => ({
+    BUN_INSTALL_CACHE_DIR: cache,
+    BUN_CONFIG_HTTP_RETRY_COUNT: '0',
+    BUN_INSTALL: `${cache}-home`,
+  }),
 };
 
 const deno: NodeClient = {
