@@ -4,6 +4,7 @@ import { file } from './file.ts';
 import { go } from './go.ts';
 import { helm } from './helm.ts';
 import { jsr } from './jsr.ts';
+import { maven } from './maven.ts';
 import { npm } from './npm.ts';
 import { oci } from './oci.ts';
 import { rubygems } from './rubygems.ts';
@@ -11,15 +12,4 @@ import { terraform } from './terraform.ts';
 import { vanity } from './vanity.ts';
 
 /** Every protocol of this package, as rule files name them. */
-export const protocols: readonly Protocol[] = [
-  cargo,
-  file,
-  go,
-  helm,
-  jsr,
-  npm,
-  oci,
-  rubygems,
-  terraform,
-  vanity,
-];
+export const protocols: readonly Protocol[] = [cargo, file, go, helm, jsr, maven, npm, oci, rubygems, terraform, vanity];

@@ -25,6 +25,8 @@ const packages: ReadonlyMap<string, string> = new Map([
   ['git', 'git'],
   ['go', 'golang-go'],
   ['zip', 'zip'],
+  ['mvn', 'maven'],
+  ['gradle', 'gradle'],
   // Debian 12 has a Cargo that is too old for sparse registries, and this one for its browsers.
   ['cargo', 'cargo-web'],
   ['rustc', 'rustc-web'],
