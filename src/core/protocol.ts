@@ -139,8 +139,11 @@ export interface Lead {
   readonly url: string;
   /** The status of a redirect there. */
   readonly status: RedirectStatus;
-  /** Whether the client follows no redirect there, so that the gateway fetches in every mode. Default false. */
-  readonly through?: boolean;
+  /**
+   * How the gateway fetches it in every mode: `stream` where the client follows no redirect, `rewrite` for a document
+   * that the protocol changes. Default as the rule's mode and its credential have it.
+   */
+  readonly delivery?: 'stream' | 'rewrite';
 }
 
 /** What the gateway lends a protocol to make an answer with. */
@@ -152,6 +155,11 @@ export interface Tools {
   fetch(resource: Resource, headers?: Readonly<Record<string, string>>): Promise<UpstreamDocument>;
   /** The address at which the rule's upstream has a resource, for a `Lead`; nothing is asked. */
   locate(resource: Resource): string;
+  /**
+   * Fetches an address that a document of the upstream has, as `fetch` does a resource; judged like a redirect of the
+   * upstream, and without its credential when the origin is another.
+   */
+  fetchAt(url: string, headers?: Readonly<Record<string, string>>): Promise<UpstreamDocument>;
   /**
    * A text that is made once for many requests: kept for so many seconds, for this upstream and key, unless clients
    * show credentials of their own. What `make` throws is not kept.

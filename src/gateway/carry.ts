@@ -90,7 +90,7 @@ async function follow(
   tools: ProxyTools,
   request: GatewayRequest,
   next: CarryRoute,
-  { url, status, through = false }: Lead,
+  { url, status, delivery }: Lead,
 ): Promise<Outcome> {
   const { rule, upstream } = next;
   const address = URL.canParse(url) ? new URL(url) : undefined;
@@ -99,7 +99,7 @@ async function follow(
   const { type: _, ...provenance } = next.decision;
   const downgrade = request.descriptor.scheme === 'https' && address.protocol === 'http:' && !rule.downgrade;
   const locked = rule.mode === 'auto' && upstream.authenticated && address.origin === upstream.origin;
-  if (rule.mode !== 'proxy' && !downgrade && !locked && !through) {
+  if (rule.mode !== 'proxy' && !downgrade && !locked && !delivery) {
     const decision: Decision = {
       type: 'redirect',
       status: rule.status ?? status,
@@ -109,11 +109,10 @@ async function follow(
     };
     return { decision, response: toRedirect(decision) };
   }
-  const delivery = rule.mode === 'auto' && !through ? 'relay' : 'stream';
   const decision: ProxyDecision = {
     type: 'proxy',
     target: address.href,
-    delivery,
+    delivery: delivery ?? (rule.mode === 'auto' ? 'relay' : 'stream'),
     headers: rule.notice,
     ...provenance,
   };
@@ -129,7 +128,8 @@ function createTools(tools: ProxyTools, ruleSet: RuleSet, request: GatewayReques
   const base = protocol.rename ? next.place : upstream?.place(decision.params ?? {}, '');
   const keyOf = (key: string) => JSON.stringify([protocol.name, rule.name, upstream?.origin, base, key]);
   return {
-    fetch: (resource, headers = {}) => fetchDocument(tools, request, next, resource, headers),
+    fetch: (resource, headers) => fetchDocument(tools, request, next, locateBeside(next, resource), headers),
+    fetchAt: (url, headers) => fetchDocument(tools, request, next, url, headers),
     locate: (resource) => locateBeside(next, resource) ?? '',
     keep: (key, seconds, make) => (upstream?.delegated ? make() : memory.keep(keyOf(key), seconds, make)),
     forget: (key) => memory.forget(keyOf(key)),
@@ -143,17 +143,18 @@ function createTools(tools: ProxyTools, ruleSet: RuleSet, request: GatewayReques
   };
 }
 
-/** Fetches another resource of the same rule and upstream. */
+/** Fetches another document for the same rule and upstream. */
 async function fetchDocument(
   tools: ProxyTools,
   { descriptor, signal = NEVER }: GatewayRequest,
   next: CarryRoute,
-  resource: Resource,
-  headers: Readonly<Record<string, string>>,
+  target: string | undefined,
+  headers: Readonly<Record<string, string>> = {},
 ): Promise<UpstreamDocument> {
   const { protocol, upstream, place = '' } = next;
-  const target = locateBeside(next, resource);
   if (!upstream || target === undefined) throw new UpstreamError('The rule has no upstream.', 502);
+  if (!URL.canParse(target) || !isDownloadable(new URL(target)))
+    throw new UpstreamError(`${upstream.origin}: its document leads to no address.`, 502);
   const proof = await findProof(tools, descriptor, { upstream, protocol });
   const { response, url } = await exchange(tools, {
     method: 'GET',

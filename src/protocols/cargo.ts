@@ -221,7 +221,7 @@ async function keepChecksum(name: string, version: string, tools: Tools): Promis
 /** Cargo follows no redirect of the web API. */
 function locateApi(resource: CargoResource, { api }: CargoConfig): Answer | Lead {
   if (api === undefined) return toAnswer({ status: 404, message: 'This registry has no web API.' });
-  return { url: api.replace(/\/$/, '') + cargo.format(resource), status: 302, through: true };
+  return { url: api.replace(/\/$/, '') + cargo.format(resource), status: 302, delivery: 'stream' };
 }
 
 /** Web API, "Error responses". */

@@ -1,5 +1,6 @@
 import type { Protocol } from '../core/protocol.ts';
 import { cargo } from './cargo.ts';
+import { composer } from './composer.ts';
 import { file } from './file.ts';
 import { go } from './go.ts';
 import { helm } from './helm.ts';
@@ -12,4 +13,17 @@ import { terraform } from './terraform.ts';
 import { vanity } from './vanity.ts';
 
 /** Every protocol of this package, as rule files name them. */
-export const protocols: readonly Protocol[] = [cargo, file, go, helm, jsr, maven, npm, oci, rubygems, terraform, vanity];
+export const protocols: readonly Protocol[] = [
+  cargo,
+  composer,
+  file,
+  go,
+  helm,
+  jsr,
+  maven,
+  npm,
+  oci,
+  rubygems,
+  terraform,
+  vanity,
+];

@@ -33,6 +33,9 @@ const packages: ReadonlyMap<string, string> = new Map([
   ['/usr/include/stdio.h', 'libc6-dev'],
   ['gem', 'ruby'],
   ['bundle', 'ruby-bundler'],
+  ['composer', 'composer'],
+  ['php', 'php-cli'],
+  ['/etc/php/8.2/mods-available/zip.ini', 'php-zip'],
 ]);
 
 /** Installs what is missing, and nothing else. */

@@ -12,7 +12,7 @@ import { pullImage } from './oci-lab.ts';
 import { openSkopeo, type Skopeo } from './programs/skopeo.ts';
 import { startTurnout, type Turnout } from './programs/turnout.ts';
 import { type BlobStore, startBlobStore } from './upstreams/blob-store.ts';
-import { type Image, openImageWorkshop } from './upstreams/image.ts';
+import { type ImageInLayout, openImageWorkshop } from './upstreams/image.ts';
 import { createImageStore, type ImageStore } from './upstreams/image-store.ts';
 import { type RotatingRegistry, startRotatingRegistry } from './upstreams/rotating-registry.ts';
 
@@ -28,7 +28,7 @@ let folder: string;
 let skopeo: Skopeo;
 let store: ImageStore;
 let blobStore: BlobStore;
-let image: Image;
+let image: ImageInLayout;
 beforeAll(async () => {
   folder = (await cleanup.use(createTemporaryFolder())).path;
   [skopeo, blobStore] = await Promise.all([cleanup.use(openSkopeo()), cleanup.use(startBlobStore())]);

@@ -17,6 +17,10 @@ interface Page {
   readonly path: string;
 }
 
+async function* toChunks(text: string): AsyncGenerator<Uint8Array> {
+  yield new TextEncoder().encode(text);
+}
+
 /** A protocol whose artifacts are where a page of the upstream says. */
 function carrying(carry: (tools: Tools, resource: Page) => Promise<Answer | Lead>): Protocol<Page> {
   return {
@@ -95,6 +99,56 @@ describe.each(transports)('what a document of the upstream leads to, over %s', (
     expect(await ask(gateway.origin, '/x')).toMatchObject({ status: 502 });
   });
 
+  test('is a document that is rewritten, in every mode', async () => {
+    const upstream = await startUpstream(
+      (_, response) => void response.setHeader('etag', '"1"').end('document'),
+    );
+    const rewriting: Protocol<Page> = {
+      ...carrying(async () => ({ url: `${upstream.origin}/elsewhere`, status: 302, delivery: 'rewrite' })),
+      rewrite: (_, { url, headers }) => ({ headers, body: toChunks(`rewritten ${url}`) }),
+    };
+    for (const mode of ['auto', 'redirect', 'proxy'] as const) {
+      const gateway = await serve([rule(rewriting, { to: upstream.origin, mode })], {
+        transport: createTransport(),
+      });
+      const { status, headers, body } = await ask(gateway.origin, '/x');
+      expect([status, body]).toEqual([200, `rewritten ${upstream.origin}/elsewhere`]);
+      expect(headers.etag).not.toBe('"1"');
+    }
+  });
+
+  test('may be a document that says more', async () => {
+    const second = await startUpstream((request, response) => {
+      const { authorization = 'nobody' } = request.headers;
+      response.end(`https://a.example/${authorization}`);
+    }, '127.0.0.3');
+    const through = carrying(async (tools) => {
+      const { body } = await tools.fetchAt(`${second.origin}/more`, { accept: 'text/plain' });
+      return { url: await readText(body, 1000), status: 302 };
+    });
+    const config = { to: 'http://127.0.0.2:1', auth: { token: 't' } };
+    const gateway = await serve([rule(through, config)], { transport: createTransport() });
+    // The credential is for the origin of the rule.
+    expect((await ask(gateway.origin, '/x')).headers.location).toBe('https://a.example/nobody');
+    expect(second.requests[0]?.headers.accept).toBe('text/plain');
+  });
+
+  test.each([
+    'nothing',
+    'ftp://a.example/x',
+    'https://user:secret@a.example/x',
+    'http://169.254.169.254/latest',
+  ])('is not read at %s', async (address) => {
+    const through = carrying(async (tools) => {
+      await tools.fetchAt(address);
+      return { url: 'https://a.example', status: 302 };
+    });
+    const gateway = await serve([rule(through, { to: 'https://b.example' })], {
+      transport: createTransport(),
+    });
+    expect(await ask(gateway.origin, '/x')).toMatchObject({ status: 502 });
+  });
+
   test('is not fetched from a network that the rule does not allow', async () => {
     const { gateway } = await front(() => 'http://169.254.169.254/latest', { mode: 'proxy' });
     expect(await ask(gateway.origin, '/x')).toMatchObject({ status: 502 });
@@ -108,7 +162,7 @@ describe.each(transports)('what a document of the upstream leads to, over %s', (
           : void response.end('bytes'),
       '127.0.0.3',
     );
-    const through = carrying(async () => ({ url: `${blobs.origin}/file`, status: 302, through: true }));
+    const through = carrying(async () => ({ url: `${blobs.origin}/file`, status: 302, delivery: 'stream' }));
     const gateway = await serve([rule(through, { to: 'http://127.0.0.2' })], {
       transport: createTransport(),
     });

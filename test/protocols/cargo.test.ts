@@ -288,7 +288,7 @@ describe('the web API', () => {
       expect(await locate(search, { '/config.json': JSON.stringify({ dl: 'x', api }) })).toEqual({
         url: 'https://crates.io/api/v1/crates?q=acme',
         status: 302,
-        through: true,
+        delivery: 'stream',
       });
     },
   );

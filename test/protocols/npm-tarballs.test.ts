@@ -39,6 +39,7 @@ function createTools(...answers: readonly Served[]): Tools & { readonly asked: s
       return { status, url, headers: {}, body: body() };
     },
     locate: () => '',
+    fetchAt: never,
     keep: memory.keep,
     forget: memory.forget,
     readCredential: never,

@@ -77,7 +77,13 @@ export async function startRotatingRegistry(options: RotatingRegistryOptions): P
     startDockerRegistry(store.folder, { type: 'basic', htpasswdFile: file }),
   );
   const front = await cleanup.use(
-    startRegistryFront({ backend, folder: store.folder, blobStore, delivery: 'absolute' }),
+    startRegistryFront({
+      backend,
+      folder: store.folder,
+      blobStore,
+      delivery: 'absolute',
+      findReferrers: store.referrers,
+    }),
   );
   const api = await cleanup.use(
     startRecordingServer('127.0.0.4', async (request, response) => {
