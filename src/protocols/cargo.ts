@@ -59,8 +59,8 @@ export type CargoResource = CargoRegistry | CargoIndexFile | CargoCrate | CargoA
 
 const INDEX = /^\/(?:[123]|3\/[\w-]|[\w-]{2}\/[\w-]{2})\/([\w-]+)$/;
 // Semantic versions; a `+` may come encoded.
-const CRATE = /^\/crates\/([\w-]+)\/(\d(?:[\w.+-]|%2B)*)\/(?:download|([\w-]+-\d(?:[\w.+-]|%2B)*)\.crate)$/i;
-const DOWNLOAD = /^\/api\/v1\/crates\/([\w-]+)\/(\d(?:[\w.+-]|%2B)*)\/download$/i;
+const CRATE = /^\/crates\/([\w-]+)\/(\d(?:[\w.+-]|%2B)*)\/([^/]+)$/i;
+const DOWNLOAD = /^\/api\/v1\/crates\/([\w-]+)\/(\d(?:[\w.+-]|%2B)*)\/(download)$/i;
 const API = /^\/api\/v1\/crates(?:\/([\w-]+)(?:\/[\w.+-]+){0,2})?$/;
 
 /** The protocol of Cargo's sparse registries. */
@@ -142,9 +142,9 @@ function parseIndex(path: string): CargoIndexFile | undefined {
 
 function parseCrate(path: string): CargoCrate | undefined {
   const [, name, written, file] = CRATE.exec(path) ?? DOWNLOAD.exec(path) ?? [];
-  if (name === undefined || written === undefined) return undefined;
+  if (name === undefined || written === undefined || file === undefined) return undefined;
   const version = decodePlus(written);
-  if (file !== undefined && decodePlus(file) !== `${name}-${version}`) return undefined;
+  if (file !== 'download' && decodePlus(file) !== `${name}-${version}.crate`) return undefined;
   return { type: 'crate', name, version };
 }
 

@@ -112,7 +112,8 @@ function isElsewhere(address: string): boolean {
 
 /** The file's name in an address, which the provenance names too. */
 function fileOf(address: string): string | undefined {
-  const file = /([^/?#]+)(?:[?#].*)?$/.exec(address)?.[1] ?? '';
+  const [path = ''] = address.split(/[?#]/, 1);
+  const file = path.slice(path.lastIndexOf('/') + 1);
   return file.endsWith('.tgz') && WORD.test(file) ? file : undefined;
 }
 
