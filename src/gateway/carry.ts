@@ -11,6 +11,7 @@ import type {
   Tools,
   UpstreamDocument,
 } from '../core/protocol.ts';
+import { readDocument } from '../core/read-document.ts';
 import type { RequestDescriptor } from '../core/request.ts';
 import { admit, type Exchange, exchange } from './exchange.ts';
 import { selectRequestFields, selectResponseFields, single } from './fields.ts';
@@ -27,7 +28,6 @@ import {
 import { toRefusal, toUpstreamError } from './refusal.ts';
 import { type GatewayResponse, toRedirect, toResponse, withFields } from './response.ts';
 import { decode } from './rewrite.ts';
-import { readText } from './streams.ts';
 import { UpstreamError } from './transport.ts';
 
 /** A route whose answer its protocol makes. */
@@ -134,7 +134,7 @@ function createTools(tools: ProxyTools, ruleSet: RuleSet, request: GatewayReques
     keep: (key, seconds, make) => (upstream?.delegated ? make() : memory.keep(keyOf(key), seconds, make)),
     forget: (key) => memory.forget(keyOf(key)),
     readCredential: () => clients.read(single(descriptor.headers?.authorization), descriptor.host),
-    readBody: (most) => (body ? readText(body, most).catch(() => undefined) : Promise.resolve('')),
+    readBody: (most) => (body ? readDocument(body, most).catch(() => undefined) : Promise.resolve('')),
     admit: (resource, credential) =>
       protocol.subject(resource) === undefined
         ? admitAnywhere(tools, ruleSet, request, protocol, resource, credential)

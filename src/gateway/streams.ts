@@ -56,16 +56,3 @@ export async function* transform(
     open();
   }
 }
-
-/** Reads a small body whole. Throws when it is longer than `limit` bytes. */
-export async function readText(body: ByteStream, limit: number): Promise<string> {
-  const decoder = new TextDecoder();
-  let text = '';
-  let length = 0;
-  for await (const chunk of body) {
-    length += chunk.length;
-    if (length > limit) throw new Error(`The body is longer than ${limit} bytes.`);
-    text += decoder.decode(chunk, { stream: true });
-  }
-  return text + decoder.decode();
-}

@@ -1,7 +1,7 @@
 import type { CompiledUpstream } from '../core/compiled-rule.ts';
 import type { ByteStream } from '../core/protocol.ts';
+import { readDocument } from '../core/read-document.ts';
 import { judge } from './address.ts';
-import { readText } from './streams.ts';
 import type { FetchToken, TokenAnswer } from './token-broker.ts';
 import { type Transport, UpstreamError, type UpstreamRequest } from './transport.ts';
 
@@ -51,7 +51,7 @@ export function createFetchToken(
 
 async function askServer(transport: Transport, request: UpstreamRequest): Promise<TokenAnswer | undefined> {
   const { status, body, discard } = await transport(request);
-  if (status === 200) return readToken(await readText(body, MAX_ANSWER), request.origin);
+  if (status === 200) return readToken(await readDocument(body, MAX_ANSWER), request.origin);
   discard();
   // A refusal is the upstream's word to the client; anything else is a token server out of order.
   if (status < 500 && status !== 429) return undefined;

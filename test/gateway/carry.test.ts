@@ -4,8 +4,8 @@ import { describe, expect, test, vi } from 'vitest';
 import { toNodeHandler } from '../../src/adapters/node.ts';
 import { compileRules } from '../../src/core/compile.ts';
 import type { Answer, Lead, Protocol, Tools } from '../../src/core/protocol.ts';
+import { readDocument } from '../../src/core/read-document.ts';
 import { type RuleConfig, rule } from '../../src/core/rule.ts';
-import { readText } from '../../src/gateway/streams.ts';
 import { UpstreamError } from '../../src/gateway/transport.ts';
 import { file } from '../../src/protocols/file.ts';
 import { ask } from './client.ts';
@@ -42,7 +42,7 @@ const byIndex = carrying(async (tools) => {
     const { status, body } = await tools.fetch({ type: 'page', path: '/index' } as Page, {
       accept: 'text/plain',
     });
-    const text = await readText(body, 1000);
+    const text = await readDocument(body, 1000);
     if (status !== 200) throw new UpstreamError(`answers ${status}`, 502);
     return text;
   };
@@ -124,7 +124,7 @@ describe.each(transports)('what a document of the upstream leads to, over %s', (
     }, '127.0.0.3');
     const through = carrying(async (tools) => {
       const { body } = await tools.fetchAt(`${second.origin}/more`, { accept: 'text/plain' });
-      return { url: await readText(body, 1000), status: 302 };
+      return { url: await readDocument(body, 1000), status: 302 };
     });
     const config = { to: 'http://127.0.0.2:1', auth: { token: 't' } };
     const gateway = await serve([rule(through, config)], { transport: createTransport() });

@@ -1,8 +1,7 @@
 import { getEventListeners } from 'node:events';
 import { describe, expect, test, vi } from 'vitest';
-
+import { readDocument } from '../../src/core/read-document.ts';
 import { createFetchTransport } from '../../src/gateway/fetch-transport.ts';
-import { readText } from '../../src/gateway/streams.ts';
 import type { UpstreamRequest } from '../../src/gateway/transport.ts';
 
 const origin = 'https://registry.example';
@@ -25,8 +24,8 @@ describe('the signal of a request has no listener left', () => {
   test.each<
     readonly [string, () => Response, (body: AsyncIterable<Uint8Array>, discard: () => void) => unknown]
   >([
-    ['when the body has been read', () => new Response('text'), (body) => readText(body, 100)],
-    ['when the body was left', () => new Response('text'), (body) => readText(body, 1).catch(() => {})],
+    ['when the body has been read', () => new Response('text'), (body) => readDocument(body, 100)],
+    ['when the body was left', () => new Response('text'), (body) => readDocument(body, 1).catch(() => {})],
     ['when the answer was not needed', () => new Response('text'), (_, discard) => discard()],
     ['when there is no body', () => new Response(null, { status: 304 }), () => {}],
   ])('%s', async (_, respond, use) => {

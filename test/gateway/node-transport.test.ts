@@ -1,9 +1,8 @@
 import dns from 'node:dns';
 import { syncBuiltinESMExports } from 'node:module';
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
-
+import { readDocument } from '../../src/core/read-document.ts';
 import { createNodeTransport } from '../../src/gateway/node-transport.ts';
-import { readText } from '../../src/gateway/streams.ts';
 import type { UpstreamRequest } from '../../src/gateway/transport.ts';
 import { eventually, startUpstream } from './upstream.ts';
 
@@ -76,7 +75,7 @@ describe('a name that nobody but an upstream chose', () => {
     const open = createNodeTransport();
     // A connection that a rule's own address opened serves no guarded request.
     const { body } = await openTo(open, `http://127.0.0.2:${inside.port}`);
-    expect(await readText(body, 100)).toBe('secret');
+    expect(await readDocument(body, 100)).toBe('secret');
     await expect(open(request(`http://cdn.example:${inside.port}`))).rejects.toMatchObject({ status: 502 });
     expect(inside.requests).toHaveLength(1);
   });
@@ -88,7 +87,7 @@ test('a name that a rule chose may stand for any address', async () => {
   const inside = await startUpstream((_, response) => void response.end('ours'));
   names.set('registry.internal', ['127.0.0.2']);
   const sent = openTo(transport, `http://127.0.0.2:${inside.port}`);
-  expect(await readText((await sent).body, 100)).toBe('ours');
+  expect(await readDocument((await sent).body, 100)).toBe('ours');
 });
 
 test('fields of one name are joined, except where the upstream has one', async () => {

@@ -3,7 +3,8 @@ import { Readable } from 'node:stream';
 import { expect, test, vi } from 'vitest';
 
 import type { ByteStream } from '../../src/core/protocol.ts';
-import { readText, toReadableStream, transform } from '../../src/gateway/streams.ts';
+import { readDocument } from '../../src/core/read-document.ts';
+import { toReadableStream, transform } from '../../src/gateway/streams.ts';
 
 async function* pieces(...parts: readonly (string | Uint8Array)[]): ByteStream {
   for (const part of parts) yield Buffer.from(part as string);
@@ -47,7 +48,7 @@ test('a reader that leaves ends the source', async () => {
 test('what is compressed and decompressed comes back', async () => {
   const parts = Array.from({ length: 100 }, (_, index) => `${index},`.repeat(1000));
   const packed = transform(pieces(...parts), new CompressionStream('gzip'));
-  expect(await readText(transform(packed, new DecompressionStream('gzip')), 1e6)).toBe(parts.join(''));
+  expect(await readDocument(transform(packed, new DecompressionStream('gzip')), 1e6)).toBe(parts.join(''));
 });
 
 test('a reader that pauses stops the compression', async () => {
@@ -88,7 +89,7 @@ test.each([
   ['nothing', [], ''],
   ['exactly as much as it may', ['12345', '67890'], '1234567890'],
 ])('a small body is read whole: %s', async (_, parts, expected) => {
-  expect(await readText(pieces(...parts), 10)).toBe(expected);
+  expect(await readDocument(pieces(...parts), 10)).toBe(expected);
 });
 
 test('a body longer than it may be is not read to its end', async () => {
@@ -100,6 +101,6 @@ test('a body longer than it may be is not read to its end', async () => {
       ended();
     }
   }
-  await expect(readText(long(), 12)).rejects.toThrow('longer than 12 bytes');
+  await expect(readDocument(long(), 12)).rejects.toThrow('longer than 12 bytes');
   expect(ended).toHaveBeenCalledOnce();
 });
