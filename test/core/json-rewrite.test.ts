@@ -397,7 +397,7 @@ test('a document nested without end takes no memory', async () => {
   let last = '';
   for await (const part of rewriteJsonStrings(body(), [['name']], bracket)) {
     most = Math.max(most, process.memoryUsage().heapUsed);
-    last = Buffer.from(part.subarray(-20)).toString();
+    last = Buffer.from(part.subarray(-2)).toString();
   }
   expect((most - before) / 2 ** 20).toBeLessThan(40);
   expect(last).toBe('"}');
