@@ -1,8 +1,11 @@
 import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { createCleanup } from './lab/cleanup.ts';
+import { run } from './lab/command.ts';
 import { freePort } from './lab/free-port.ts';
+import { installNpmProgram } from './lab/npm-program.ts';
 import {
   createNodeProject,
   type NodeClient,
@@ -205,6 +208,35 @@ describe('npm asks through the gateway', () => {
     expect(answered.output).toMatch(output);
     expect(answered.output).not.toContain(registries.artifactory.origin);
   });
+
+  test.each(['ms@2.1.3', '@hapi/boom@10.0.1'])(
+    'for keys and attestations, and finds %s signed',
+    async (spec) => {
+      // `npm audit signatures` wants Sigstore's own server first, which is not to be had here; this is what it runs then.
+      const pacote = join(await installNpmProgram('npm', '11.19.1'), 'npm/node_modules/pacote');
+      const registry = `${turnout.origin}/npm/`;
+      await project.write(
+        'verify.cjs',
+        `const [pacote, registry, spec, spoilt] = process.argv.slice(2);
+      (async () => {
+        const { keys } = await (await fetch(registry + '-/npm/v1/keys')).json();
+        const pem = (key) => '-----BEGIN PUBLIC KEY-----\\n' + key + '\\n-----END PUBLIC KEY-----';
+        const _keys = keys.map((key) => ({ ...key, pemkey: pem(key.key) }));
+        const options = { registry, cache: 'verify-cache', verifySignatures: true, verifyAttestations: true };
+        options[registry.replace('http:', '') + ':_keys'] = spoilt ? [] : _keys;
+        const { _signatures, dist } = await require(pacote).manifest(spec, options);
+        console.log(_signatures.length, dist.tarball);
+      })().catch(({ code }) => console.log(code));`,
+      );
+      const verify = (...more: string[]) =>
+        run(process.execPath, ['verify.cjs', pacote, registry, spec, ...more], { cwd: project.path });
+      turnout.forget();
+      expect((await verify()).output).toMatch(/^1 http:\/\/127\.0\.0\.1:\d+\/npm\//);
+      const asked = `/npm/-/npm/v1/attestations/${spec.replace('/', '%2f')}`;
+      await turnout.waitForAccess(({ path }) => path === asked);
+      expect((await verify('spoilt')).output).toBe('EMISSINGSIGNATUREKEY\n');
+    },
+  );
 
   test.each([
     ['publish', ['publish'], /405/],

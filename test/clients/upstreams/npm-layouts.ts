@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, createSign, generateKeyPairSync } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
 import { type RecordingServer, startRecordingServer } from '../lab/recording-server.ts';
@@ -50,6 +50,23 @@ export const tilde: Layout = {
   base: '',
   tarball: (name, version) => `/~/11/${name}/${version}.tgz`,
 };
+
+const ATTESTATIONS = '/-/npm/v1/attestations/';
+
+/** The key that every registry here signs with, as npm's does (docs.npmjs.com, "About ECDSA registry signatures"). */
+const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+const der = publicKey.export({ type: 'spki', format: 'der' });
+const KEY = {
+  expires: null,
+  keyid: `SHA256:${createHash('sha256').update(der).digest('base64').replace('=', '')}`,
+  keytype: 'ecdsa-sha2-nistp256',
+  scheme: 'ecdsa-sha2-nistp256',
+  key: der.toString('base64'),
+};
+
+function sign(text: string): object {
+  return { keyid: KEY.keyid, sig: createSign('SHA256').update(text).sign(privateKey, 'base64') };
+}
 
 /** A registry of a recording. */
 export interface LayoutRegistry extends RecordingServer {
@@ -122,6 +139,8 @@ export async function startLayoutRegistry(recording: NpmRecording, layout: Layou
     const tags = /^\/-\/package\/(.+)\/dist-tags$/.exec(path)?.[1];
     const packument = recording.packuments.get(tags ?? path.slice(1));
     if (request.method === 'POST' || path === '/-/ping') send(response, 200, '{}');
+    else if (path === '/-/npm/v1/keys') send(response, 200, JSON.stringify({ keys: [KEY] }));
+    else if (path.startsWith(ATTESTATIONS)) send(response, 200, '{"attestations":[]}');
     else if (path === '/-/v1/search') send(response, 200, JSON.stringify(search(query.get('text') ?? '')));
     else if (!packument) send(response, 404, '{"error":"Not found"}');
     else if (tags === undefined) sendPackument(request, response, packument);
@@ -129,12 +148,18 @@ export async function startLayoutRegistry(recording: NpmRecording, layout: Layou
   }
 
   function sendPackument(request: IncomingMessage, response: ServerResponse, packument: Packument): void {
-    const versions = Object.entries(packument.versions as Readonly<Record<string, Version>>).map(
-      ([key, version]) => {
-        const tarball = server.origin + layout.tarball(packument.name, key, version.dist.integrity ?? '');
-        return [key, { ...version, dist: { ...version.dist, tarball } }];
-      },
-    );
+    const all = packument.versions as Readonly<Record<string, Version>>;
+    const versions = Object.entries(all).map(([version, manifest]) => {
+      const id = `${packument.name}@${version}`;
+      const { integrity = '' } = manifest.dist;
+      const dist = {
+        ...manifest.dist,
+        tarball: server.origin + layout.tarball(packument.name, version, integrity),
+        signatures: recording.tarballs.has(id) ? [sign(`${id}:${integrity}`)] : [],
+        attestations: { url: `${server.origin}${base}${ATTESTATIONS}${id.replace('/', '%2f')}` },
+      };
+      return [version, { ...manifest, dist }];
+    });
     const body = JSON.stringify({ ...packument, versions: Object.fromEntries(versions) });
     const etag = `"${createHash('sha256').update(body).digest('base64url')}"`;
     response.setHeader('etag', etag);
