@@ -12,7 +12,7 @@ export interface CargoConfig {
 }
 
 /** How long a `config.json` is taken for true, in seconds. */
-export const CONFIG_LIFETIME: number = 300;
+export const CONFIG_LIFETIME: number = 60;
 
 /** The longest `config.json`, in characters; the usual ones have less than two hundred. */
 const LONGEST = 65_536;

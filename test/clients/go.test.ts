@@ -1,8 +1,16 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 
+import { toNodeHandler } from '../../src/adapters/node.ts';
+import { compileRules } from '../../src/core/compile.ts';
+import { rule } from '../../src/core/rule.ts';
+import { go } from '../../src/protocols/go.ts';
 import { createCleanup } from './lab/cleanup.ts';
 import { freePort } from './lab/free-port.ts';
 import { type RecordingServer, served } from './lab/recording-server.ts';
+import { startSecureServer } from './lab/secure-server.ts';
+import { createTemporaryFolder } from './lab/temporary-folder.ts';
 import { createGoProject, type GoProject } from './programs/go.ts';
 import { startTurnout, type Turnout } from './programs/turnout.ts';
 import { type GoModule, packGoModule, startGoProxy } from './upstreams/go-proxy.ts';
@@ -146,5 +154,24 @@ describe('a proxy behind', () => {
     expect(got.ok, got.output).toBe(true);
     expect(served(proxies.locked.requests).filter((url) => url.endsWith('.zip'))).toHaveLength(2);
     expect(got.output + (await project.locked())).not.toContain('s3cret');
+  });
+
+  test('may want a password of each person', async () => {
+    const rules = [rule(go, { at: '/go/', to: proxies.locked.origin, auth: 'client' })];
+    // go shows a password over https only.
+    const server = await cleanup.use(startSecureServer(toNodeHandler(compileRules(rules))));
+    const folder = await cleanup.use(createTemporaryFolder());
+    const NETRC = join(folder.path, 'netrc');
+    await writeFile(NETRC, 'machine 127.0.0.1 login robot password s3cret\n');
+    const trusting = { GOPROXY: `${server.origin}/go`, SSL_CERT_FILE: server.certificate };
+    for (const [env, ok] of [
+      [{}, false],
+      [{ NETRC }, true],
+    ] as const) {
+      const project = await cleanup.use(createGoProject(main, { ...trusting, ...env }));
+      const got = await project.go('get', 'acme.example/Greet/text');
+      expect(got.ok, got.output).toBe(ok);
+      if (!ok) expect(got.output).toContain('401 Unauthorized');
+    }
   });
 });

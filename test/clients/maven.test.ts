@@ -1,5 +1,10 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 
+import { toNodeHandler } from '../../src/adapters/node.ts';
+import { compileRules } from '../../src/core/compile.ts';
+import { rule } from '../../src/core/rule.ts';
+import { maven } from '../../src/protocols/maven.ts';
+import { listen } from '../gateway/serving.ts';
 import { createCleanup } from './lab/cleanup.ts';
 import { freePort } from './lab/free-port.ts';
 import { type RecordingServer, served } from './lab/recording-server.ts';
@@ -142,6 +147,19 @@ describe('a repository behind', () => {
     expect(resolved.ok, resolved.output).toBe(true);
     expect(served(repositories.locked.requests)).toContain(`/private${greetJar}`);
     expect(resolved.output).not.toContain('s3cret');
+  });
+
+  test('may want a password of each person', async () => {
+    const rules = [
+      rule(maven, { at: '/maven/', to: `${repositories.locked.origin}/private`, auth: 'client' }),
+    ];
+    const { origin } = await listen(toNodeHandler(compileRules(rules)));
+    for (const known of [undefined, credentials]) {
+      const project = await cleanup.use(createMavenProject(`${origin}/maven/`, 'greet:1.2', known));
+      const resolved = await project.resolve();
+      expect(resolved.ok, resolved.output).toBe(known !== undefined);
+      if (!known) expect(resolved.output).toContain('status: 401 Unauthorized');
+    }
   });
 
   test('is not deployed to', async () => {

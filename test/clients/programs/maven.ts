@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { Stoppable } from '../lab/cleanup.ts';
 import { type FinishedCommand, run } from '../lab/command.ts';
 import { createTemporaryFolder } from '../lab/temporary-folder.ts';
+import type { Credentials } from '../upstreams/credentials.ts';
 
 /** A project that has one artifact resolved. */
 export interface MavenProject extends Stoppable {
@@ -19,7 +20,11 @@ export interface MavenProject extends Stoppable {
  * Creates a project for Maven. The artifact is an extension of the build, which Maven resolves without any plugin, and
  * every checksum must be right.
  */
-export async function createMavenProject(repository: string, artifact: string): Promise<MavenProject> {
+export async function createMavenProject(
+  repository: string,
+  artifact: string,
+  credentials?: Credentials,
+): Promise<MavenProject> {
   const folder = await createTemporaryFolder();
   const local = join(folder.path, 'repository');
   const [name, version] = artifact.split(':');
@@ -27,6 +32,7 @@ export async function createMavenProject(repository: string, artifact: string): 
     join(folder.path, 'settings.xml'),
     `<settings>
   <localRepository>${local}</localRepository>
+  <servers>${credentials ? toServer(credentials) : ''}</servers>
   <mirrors>
     <mirror><id>acme</id><mirrorOf>*</mirrorOf><url>${repository}</url></mirror>
   </mirrors>
@@ -59,6 +65,10 @@ export async function createMavenProject(repository: string, artifact: string): 
     clean: () => rm(local, { recursive: true, force: true }),
     stop: () => folder.stop(),
   };
+}
+
+function toServer({ username, password }: Credentials): string {
+  return `<server><id>acme</id><username>${username}</username><password>${password}</password></server>`;
 }
 
 /** Creates a project for Gradle, which takes the newest version of the artifact. */

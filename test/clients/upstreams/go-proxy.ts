@@ -53,7 +53,7 @@ export async function startGoProxy(
   return startRecordingServer('127.0.0.2', (request, response) => {
     const body = files.get(decodeURIComponent(request.url ?? ''));
     if (password !== undefined && !isBasic(request.headers.authorization, { username: 'robot', password }))
-      response.writeHead(401, { 'www-authenticate': 'Basic' }).end();
+      response.writeHead(401, { 'www-authenticate': 'Basic realm="lab"' }).end();
     else if (body === undefined) response.writeHead(404, { 'content-type': 'text/plain' }).end('not found\n');
     else response.writeHead(200).end(body);
   });

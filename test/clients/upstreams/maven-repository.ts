@@ -49,7 +49,7 @@ export function startMavenRepository(
     const path = request.url ?? '';
     const body = path.startsWith(base) ? files.get(path.slice(base.length)) : undefined;
     if (credentials && !isBasic(request.headers.authorization, credentials))
-      response.writeHead(401, { 'www-authenticate': 'Basic' }).end();
+      response.writeHead(401, { 'www-authenticate': 'Basic realm="lab"' }).end();
     else if (!body) response.writeHead(404, { 'content-type': 'text/html' }).end('<h1>Not found</h1>');
     else response.writeHead(200, { 'content-length': body.length }).end(body);
   });
