@@ -7,7 +7,7 @@ import { cargo } from '../../src/protocols/cargo.ts';
 import { listen } from '../gateway/serving.ts';
 import { createCleanup } from './lab/cleanup.ts';
 import { freePort } from './lab/free-port.ts';
-import { served } from './lab/recording-server.ts';
+import { type RecordingServer, served } from './lab/recording-server.ts';
 import { type CargoProject, createCargoProject } from './programs/cargo.ts';
 import { startTurnout, type Turnout } from './programs/turnout.ts';
 import {
@@ -150,6 +150,23 @@ registry = "${indexOf(turnout)}"
     expect(await project.lockFile()).toContain(
       'source = "registry+https://github.com/rust-lang/crates.io-index"',
     );
+  });
+
+  test('may have some of the crates, and another the rest', async () => {
+    const both = await start(registries.plain.url);
+    await both.edit(
+      `    to: ${registries.plain.url}\n`,
+      `    to: ${registries.plain.url}
+  - { name: words, protocol: cargo, at: /cargo/, match: acme-words, to: "${registries.marked.url}" }
+`,
+    );
+    const project = await createProject(both);
+    const built = await project.cargo('run', '--quiet');
+    expect(built.ok, built.output).toBe(true);
+    const [words, greet] = crates.map((crate) => [markedLayout.pathOf(crate), plainLayout.pathOf(crate)]);
+    const files = (server: RecordingServer): string[] => served(server.requests).map(decodeURIComponent);
+    expect(files(registries.marked.downloads)).toEqual([words?.[0]]);
+    expect(files(registries.plain.downloads)).toEqual([greet?.[1]]);
   });
 
   test('is searched', async () => {
