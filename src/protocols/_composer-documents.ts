@@ -23,7 +23,7 @@ export interface ComposerLayout {
 }
 
 /** A version or reference as one segment of a path: what is not a word, a dot or a hyphen as `~` and two digits. */
-export function encodePart(text: string): string {
+function encodePart(text: string): string {
   return encodeURIComponent(text)
     .replace(/[!'()*~]/g, (sign) => `%${sign.charCodeAt(0).toString(16).toUpperCase()}`)
     .replaceAll('%', '~');
@@ -41,7 +41,7 @@ export function decodePart(part: string): string | undefined {
 }
 
 /** The archive of a version object, if it is one that can be downloaded. */
-export function readDist(version: JsonObject, base: string): ComposerDist | undefined {
+function readDist(version: JsonObject, base: string): ComposerDist | undefined {
   const { dist } = version;
   if (!isObject(dist) || typeof version.version !== 'string' || typeof dist.url !== 'string')
     return undefined;

@@ -36,6 +36,8 @@ const packages: ReadonlyMap<string, string> = new Map([
   ['composer', 'composer'],
   ['php', 'php-cli'],
   ['/etc/php/8.2/mods-available/zip.ini', 'php-zip'],
+  ['mono', 'mono-runtime'],
+  ['/usr/lib/mono/4.5/System.Net.Http.dll', 'libmono-cil-dev'],
 ]);
 
 /** Installs what is missing, and nothing else. */
