@@ -1,6 +1,7 @@
 import type { Protocol } from '../core/protocol.ts';
 import { cargo } from './cargo.ts';
 import { composer } from './composer.ts';
+import { conda } from './conda.ts';
 import { file } from './file.ts';
 import { go } from './go.ts';
 import { helm } from './helm.ts';
@@ -14,4 +15,4 @@ import { terraform } from './terraform.ts';
 import { vanity } from './vanity.ts';
 
 /** Every protocol of this package, as rule files name them. */
-export const protocols: readonly Protocol[] = [cargo, composer, file, go, helm, jsr, maven, npm, nuget, oci, rubygems, terraform, vanity];
+export const protocols: readonly Protocol[] = [cargo, composer, conda, file, go, helm, jsr, maven, npm, nuget, oci, rubygems, terraform, vanity];
