@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { createRequire } from 'node:module';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 
 import { createCleanup } from './lab/cleanup.ts';
 import { type RecordingServer, served } from './lab/recording-server.ts';
@@ -17,6 +17,13 @@ const cleanup = createCleanup();
 let channels: Readonly<Record<'first' | 'other' | 'elsewhere' | 'private', RecordingServer>>;
 
 beforeAll(async () => {
+  // rattler's build for Node panics ("time not implemented") on any answer that is compressed.
+  const plainFetch = globalThis.fetch;
+  vi.stubGlobal('fetch', (...args: Parameters<typeof fetch>) => {
+    const request = new Request(...args);
+    request.headers.set('accept-encoding', 'identity');
+    return plainFetch(request);
+  });
   const start = (layout: Parameters<typeof startCondaChannel>[0]) => cleanup.use(startCondaChannel(layout));
   channels = {
     first: await start({ address: '127.0.0.2', channel: '/acme' }),
@@ -28,7 +35,10 @@ beforeAll(async () => {
 beforeEach(() => {
   for (const channel of Object.values(channels)) channel.forget();
 });
-afterAll(() => cleanup.run());
+afterAll(async () => {
+  vi.unstubAllGlobals();
+  await cleanup.run();
+});
 
 function start(to: string, more = ''): Promise<Turnout> {
   const rule = `rules:\n  - name: channel\n    protocol: conda\n    at: /conda/\n    match: acme\n    to: ${to}\n${more}`;
