@@ -270,7 +270,7 @@ function locate(entries: readonly Entry[], resource: Exclude<NugetResource, Nuge
       ({ type }) => nameOf(type) === 'RegistrationsBaseUrl' && hiveOf(type) === hive,
     );
     if (base === undefined) return refuseUnknown(`registrations ${hive}`);
-    return { url: `${base}${id}/${path}`, status: 302, rewrite: true };
+    return { url: `${base}${id}/${path}`, status: 302, delivery: 'rewrite' };
   }
   const base = findBase(entries, ({ type }) => nameOf(type) === 'PackageBaseAddress');
   if (base === undefined) return refuseUnknown('PackageBaseAddress');

@@ -4,6 +4,7 @@ import type { Lead, Tools, UpstreamDocument } from '../../src/core/protocol.ts';
 import { type ComposerResource, composer } from '../../src/protocols/composer.ts';
 import {
   contextOf,
+  noTools,
   type ProtocolCase,
   parsePurl,
   showDelivery,
@@ -146,13 +147,10 @@ function lend(documents: Readonly<Record<string, unknown>>, body = '{}'): { tool
       body: chunks(typeof found === 'string' ? found : (JSON.stringify(found) ?? '')),
     };
   };
-  const unused = (): never => {
-    throw new Error('not lent');
-  };
   const tools: Tools = {
+    ...noTools,
     fetch: (resource) => fetchAt(base + composer.format(resource as ComposerResource)),
     fetchAt,
-    locate: unused,
     async keep(key, _, make) {
       const text = kept.get(key) ?? (await make());
       kept.set(key, text);
@@ -160,9 +158,6 @@ function lend(documents: Readonly<Record<string, unknown>>, body = '{}'): { tool
     },
     forget: (key) => void kept.delete(key),
     readBody: async (most) => (body.length > most ? undefined : body),
-    readCredential: unused,
-    admit: unused,
-    issue: unused,
   };
   return { tools, asked };
 }

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { Answer, Lead, Tools } from '../../src/core/protocol.ts';
 import { createMemory } from '../../src/gateway/memory.ts';
 import { type NpmTarball, npm } from '../../src/protocols/npm.ts';
-import { contextOf, upstreamOf } from './test-protocol.ts';
+import { contextOf, noTools, upstreamOf } from './test-protocol.ts';
 
 const url = 'https://npm.example/r/@acme%2fcli';
 const context = contextOf('auto', upstreamOf('https://npm.example'));
@@ -25,8 +25,8 @@ interface Served {
 function createTools(...answers: readonly Served[]): Tools & { readonly asked: string[] } {
   const memory = createMemory();
   const asked: string[] = [];
-  const never = () => Promise.reject(new Error('not here'));
   return {
+    ...noTools,
     asked,
     async fetch(resource, headers = {}) {
       const { status = 200, text } = answers[Math.min(asked.length, answers.length - 1)] as Served;
@@ -42,14 +42,8 @@ function createTools(...answers: readonly Served[]): Tools & { readonly asked: s
       }
       return { status, url, headers: {}, body: body() };
     },
-    locate: () => '',
-    fetchAt: never,
     keep: memory.keep,
     forget: memory.forget,
-    readCredential: never,
-    readBody: never,
-    admit: never,
-    issue: never,
   };
 }
 

@@ -4,6 +4,7 @@ import type { Lead, Tools, UpstreamDocument } from '../../src/core/protocol.ts';
 import { type NugetResource, nuget } from '../../src/protocols/nuget.ts';
 import {
   contextOf,
+  noTools,
   type ProtocolCase,
   parsePurl,
   showDelivery,
@@ -113,21 +114,13 @@ async function* chunks(text: string, size = 13): AsyncGenerator<Uint8Array> {
 
 /** An upstream with a service index, as it answers `to` + `/index.json`. */
 function lend(url: string, index: unknown): Tools {
-  const unused = (): never => {
-    throw new Error('not lent');
-  };
   return {
+    ...noTools,
     async fetch(): Promise<UpstreamDocument> {
       const status = typeof index === 'number' ? index : 200;
       return { status, url, headers: {}, body: chunks(JSON.stringify(index)) };
     },
-    fetchAt: unused,
     keep: (_, __, make) => make(),
-    forget: unused,
-    readBody: unused,
-    readCredential: unused,
-    admit: unused,
-    issue: unused,
   };
 }
 

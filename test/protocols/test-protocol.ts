@@ -9,6 +9,7 @@ import type {
   ProtocolRequest,
   Resource,
   RuleContext,
+  Tools,
   UpstreamInfo,
 } from '../../src/core/protocol.ts';
 import { findRequestProblem } from '../../src/core/request.ts';
@@ -162,6 +163,23 @@ export function contextOf(mode: Mode, upstream: UpstreamInfo | undefined, method
 /** An upstream by its address. */
 export function upstreamOf(address: string, authenticated = false): UpstreamInfo {
   return { origin: address, host: address.slice(address.indexOf('//') + 2), authenticated, delegated: false };
+}
+
+/** Tools of which none is lent; a test puts its own in their place. */
+export const noTools: Tools = {
+  fetch: () => notLent(),
+  fetchAt: () => notLent(),
+  locate: () => notLent(),
+  keep: () => notLent(),
+  forget: () => notLent(),
+  readCredential: () => notLent(),
+  readBody: () => notLent(),
+  admit: () => notLent(),
+  issue: () => notLent(),
+};
+
+function notLent(): never {
+  throw new Error('not lent');
 }
 
 /** A delivery in a word: `307`, `stream`, `404 answered`. */
