@@ -37,11 +37,7 @@ export async function findTarball(
       fresh = true;
       return listTarballs(await tools.fetch(packument, { accept: ACCEPT }), name);
     });
-  let list = await read().catch((error: unknown) => {
-    // It may have been asked for by another client, who has gone away.
-    if (fresh) throw error;
-    return read();
-  });
+  let list = await read();
   let url = lookUp(list, file);
   if (url === undefined && !fresh && !isRefused(list)) {
     // The version may be younger than the list.
