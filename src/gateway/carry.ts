@@ -13,11 +13,12 @@ import type {
 } from '../core/protocol.ts';
 import { readDocument } from '../core/read-document.ts';
 import type { RequestDescriptor } from '../core/request.ts';
-import { admit, type Exchange, exchange } from './exchange.ts';
+import { admit, type Exchange } from './exchange.ts';
 import { selectRequestFields, selectResponseFields, single } from './fields.ts';
 import type { GatewayRequest, Outcome } from './gateway-request.ts';
 import { markForwarded } from './loop.ts';
 import {
+  fetchWith,
   findProof,
   isDownloadable,
   isProxyRoute,
@@ -146,7 +147,7 @@ function createTools(tools: ProxyTools, ruleSet: RuleSet, request: GatewayReques
 /** Fetches another document for the same rule and upstream. */
 async function fetchDocument(
   tools: ProxyTools,
-  { descriptor, signal = NEVER }: GatewayRequest,
+  { descriptor }: GatewayRequest,
   next: CarryRoute,
   target: string | undefined,
   headers: Readonly<Record<string, string>> = {},
@@ -156,12 +157,13 @@ async function fetchDocument(
   if (!URL.canParse(target) || !isDownloadable(new URL(target)))
     throw new UpstreamError(`${upstream.origin}: its document leads to no address.`, 502);
   const proof = await findProof(tools, descriptor, { upstream, protocol });
-  const { response, url } = await exchange(tools, {
+  const { response, url } = await fetchWith(tools, {
     method: 'GET',
     target,
     headers: markForwarded({ ...PLAIN, ...headers, ...trailOf(descriptor) }),
     body: undefined,
-    signal,
+    // Others may wait for the same document when this client has gone.
+    signal: NEVER,
     upstream,
     protocol,
     place,

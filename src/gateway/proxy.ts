@@ -77,7 +77,7 @@ export async function tryUpstream(
   try {
     const proof = await findProof(tools, request.descriptor, next);
     if (proof === 'invalid') return askForCredential(next, 'invalid_token');
-    const result = await fetchWith(tools, request, next, proof, rewrite?.headers ?? fields);
+    const result = await fetchWith(tools, toExchange(request, next, proof, rewrite?.headers ?? fields));
     const { status, headers } = result.response;
     const limit = readRateLimit(headers);
     if (limit) tools.onRateLimit(limit, decision);
@@ -106,21 +106,15 @@ export async function findProof(
 }
 
 /** Fetches, and once more when a credential that can be fetched anew is no longer taken. */
-async function fetchWith(
-  tools: ProxyTools,
-  request: GatewayRequest,
-  next: ProxyRoute,
-  proof: Proof,
-  headers: Readonly<Record<string, string>>,
-): Promise<ExchangeResult> {
-  const result = await exchange(tools, toExchange(request, next, proof, headers));
+export async function fetchWith(tools: ProxyTools, request: Exchange): Promise<ExchangeResult> {
+  const result = await exchange(tools, request);
+  const { upstream, body, credential } = request;
   const { response } = result;
-  if (next.upstream.delegated || request.body || (response.status !== 401 && response.status !== 403))
-    return result;
-  const other = await tools.keeper.replace(next.upstream, proof.credential);
+  if (upstream.delegated || body || (response.status !== 401 && response.status !== 403)) return result;
+  const other = await tools.keeper.replace(upstream, credential);
   if (!other) return result;
   response.discard();
-  return exchange(tools, toExchange(request, next, { credential: other }, headers));
+  return exchange(tools, { ...request, credential: other });
 }
 
 function toExchange(

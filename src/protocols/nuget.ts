@@ -136,7 +136,7 @@ export const nuget: Protocol<NugetResource> = {
     if (resource.type !== 'registration') return { headers, body };
     const paths = [...ADDRESSES, 'packageContent', 'catalogEntry'].map((key) => [key]);
     const { hive, id } = resource;
-    const version = /([^/]+)\.json$/.exec(resource.path)?.[1] ?? '';
+    const version = resource.path.slice(resource.path.lastIndexOf('/') + 1).replace(/\.json$/, '');
     const place = { publicUrl, hive, id, version };
     return {
       headers,

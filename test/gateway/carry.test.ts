@@ -8,9 +8,9 @@ import { readDocument } from '../../src/core/read-document.ts';
 import { type RuleConfig, rule } from '../../src/core/rule.ts';
 import { UpstreamError } from '../../src/gateway/transport.ts';
 import { file } from '../../src/protocols/file.ts';
-import { ask } from './client.ts';
+import { ask, send } from './client.ts';
 import { listen, serve, transports } from './serving.ts';
-import { startUpstream, unusedOrigin } from './upstream.ts';
+import { eventually, startUpstream, unusedOrigin } from './upstream.ts';
 
 interface Page {
   readonly type: 'page';
@@ -190,6 +190,33 @@ describe.each(transports)('what a document of the upstream leads to, over %s', (
       status: 302,
       headers: { location: 'https://cdn.example/file' },
     });
+  });
+
+  test('is still looked up for the others when the first client who asks goes away', async () => {
+    const upstream = await startUpstream((_, response) => {
+      setTimeout(() => response.end('https://cdn.example/file'), 300);
+    });
+    const gateway = await serve([rule(byIndex, { to: upstream.origin })], { transport: createTransport() });
+    const gone = send(gateway.port, 'GET /x HTTP/1.1\r\nhost: a\r\n\r\n');
+    await eventually(() => upstream.requests.length).toBe(1);
+    const answer = ask(gateway.origin, '/x');
+    setTimeout(() => gone.destroy(), 100);
+    expect(await answer).toMatchObject({ status: 302 });
+    expect(upstream.requests).toHaveLength(1);
+  });
+
+  test('is looked up with another password when the first is no longer taken', async () => {
+    let count = 0;
+    const upstream = await startUpstream((request, response) => {
+      if (request.headers.authorization === `Basic ${btoa('u:2')}`) response.end('https://cdn.example/file');
+      else response.writeHead(401).end();
+    });
+    const auth = () => ({ username: 'u', password: `${++count}` });
+    const gateway = await serve([rule(byIndex, { to: upstream.origin, auth })], {
+      transport: createTransport(),
+    });
+    expect(await ask(gateway.origin, '/x')).toMatchObject({ status: 302 });
+    expect(count).toBe(2);
   });
 
   test('is looked up anew when the line leads elsewhere', async () => {

@@ -338,7 +338,7 @@ describe('where something is', () => {
     const found = await carry(resource, lendAs(name));
     if (url === undefined) expect(found).toMatchObject({ status: 404 });
     else expect(found).toMatchObject({ url, status: 302 });
-    expect('rewrite' in found).toBe(url !== undefined && resource.type === 'registration');
+    expect('delivery' in found).toBe(url !== undefined && resource.type === 'registration');
   });
 
   test('a source without addresses of packages', async () => {
