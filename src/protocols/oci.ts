@@ -197,7 +197,7 @@ export const oci: Protocol<OciResource> = {
           headers: { allow: 'GET, HEAD' },
         });
       case 'unknown':
-        return refuse(explainUnknown(resource));
+        return { type: 'respond', answer: refuseUnknown(resource) };
       default:
         if (context.delegated && !context.authorized) return askForCredential(resource, context);
         return withNamespace(deliverContent(resource, context), resource);
@@ -209,13 +209,13 @@ export const oci: Protocol<OciResource> = {
       return answerToken(resource.method, resource.query, tools, {
         toResource: (name) =>
           name !== undefined && NAME.test(name) ? { type: 'blob', name, digest: EMPTY } : { type: 'ping' },
-        refuse: toAnswer,
+        refuse: (refusal) => toAnswer(refusal),
       });
     }
     return answerPing(resource, context, tools);
   },
 
-  refuse: toAnswer,
+  refuse: (refusal) => toAnswer(refusal),
 
   challenge(resource, { publicUrl }, error) {
     const service = publicUrl.slice(publicUrl.indexOf('//') + 2);
@@ -309,14 +309,14 @@ function withQuery(
   return whole ? `${path}?${whole}` : path;
 }
 
-/** Distribution specification, "Listing Referrers": a digest that is none is answered 400. */
-function explainUnknown({ path }: OciUnknown): Refusal {
-  return /\/referrers\/[^/]*$/.test(path)
-    ? {
-        status: 400,
-        message: 'Referrers are listed for a digest, such as `sha256:` and 64 hexadecimal digits.',
-      }
-    : { status: 404, message: 'There is nothing to pull at this path.' };
+/** Distribution specification, "Listing Referrers" and "Error Codes": what should be a digest and is none. */
+function refuseUnknown({ path }: OciUnknown): Answer {
+  const [before, last] = findLastSlashes(path);
+  const kind = path.slice(before + 1, last);
+  const digest = kind === 'referrers' || (kind !== 'tags' && path.includes(':', last));
+  if (!digest) return toAnswer({ status: 404, message: 'There is nothing to pull at this path.' });
+  const message = 'This is not a digest, such as `sha256:` and 64 hexadecimal digits.';
+  return toAnswer({ status: 400, message }, 'DIGEST_INVALID');
 }
 
 /** Clients of most kinds decide by the ping alone whether to authenticate, for every image of the host. */
@@ -382,8 +382,11 @@ const CODES: Readonly<Record<number, string>> = {
   429: 'TOOMANYREQUESTS',
 };
 
-function toAnswer({ status, message, headers }: Refusal): Answer {
-  const code = CODES[status] ?? (status >= 500 ? 'UNAVAILABLE' : 'UNKNOWN');
+function codeOf(status: number): string {
+  return CODES[status] ?? (status >= 500 ? 'UNAVAILABLE' : 'UNKNOWN');
+}
+
+function toAnswer({ status, message, headers }: Refusal, code = codeOf(status)): Answer {
   return {
     status,
     headers: { 'content-type': 'application/json', ...API_VERSION, ...headers },
