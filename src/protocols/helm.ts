@@ -54,6 +54,8 @@ export const helm: Protocol<HelmResource> = {
     if (method !== 'GET' && method !== 'HEAD') return undefined;
     if (path === '/index.yaml') return { type: 'index' };
     if (!path.endsWith('.tgz') && !path.endsWith('.tgz.prov')) return undefined;
+    // Of registries of containers, whose paths mean nothing else.
+    if (path.startsWith('/v2/')) return undefined;
     const [, name, version = '', file = ''] = CHART.exec(path) ?? [];
     if (name !== undefined) return { type: 'chart', name, version, file };
     return FILE.test(path) ? { type: 'file', path } : undefined;

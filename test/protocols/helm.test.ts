@@ -45,6 +45,7 @@ testProtocol(helm, [
   none('another index', '/charts/index.yaml'),
   none('another archive', '/app-1.0.0.zip'),
   none('a hidden file', '/.tgz'),
+  none('a blob of a registry', '/v2/acme/app-1.0.0.tgz'),
   none('an encoded slash', '/charts%2Fapp-1.0.0.tgz'),
   none('a change', '/app-1.0.0.tgz', 'PUT'),
 ]);
