@@ -436,7 +436,7 @@ async function findAddress(
   fetch: () => Promise<UpstreamDocument>,
   read: (text: string) => unknown,
 ): Promise<Answer | Lead> {
-  for (const again of [false, true]) {
+  for (let first = true; ; first = false) {
     const text = await tools.keep(key, PLACE_KEPT, async () => {
       const { status, url, body } = await fetch();
       if (status === 200) return JSON.stringify({ status, url, text: await readDocument(body, MOST) });
@@ -448,9 +448,8 @@ async function findAddress(
     if (typeof address === 'string' && URL.canParse(address, kept.url))
       return leadTo(new URL(address, kept.url).href);
     tools.forget(key);
-    if (again) return refuseStatus(kept.status, 'provider');
+    if (!first) return refuseStatus(kept.status, 'provider');
   }
-  return refuseStatus(404, 'provider');
 }
 
 /** The source of a module: an archive leads here, anything else is the client's to fetch. */
