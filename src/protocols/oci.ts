@@ -313,7 +313,8 @@ function withQuery(
 function refuseUnknown({ path }: OciUnknown): Answer {
   const [before, last] = findLastSlashes(path);
   const kind = path.slice(before + 1, last);
-  const digest = kind === 'referrers' || (kind !== 'tags' && path.includes(':', last));
+  const digest =
+    kind === 'referrers' || ((kind === 'blobs' || kind === 'manifests') && path.includes(':', last));
   if (!digest) return toAnswer({ status: 404, message: 'There is nothing to pull at this path.' });
   const message = 'This is not a digest, such as `sha256:` and 64 hexadecimal digits.';
   return toAnswer({ status: 400, message }, 'DIGEST_INVALID');
