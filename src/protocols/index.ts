@@ -10,24 +10,10 @@ import { maven } from './maven.ts';
 import { npm } from './npm.ts';
 import { nuget } from './nuget.ts';
 import { oci } from './oci.ts';
+import { pypi } from './pypi.ts';
 import { rubygems } from './rubygems.ts';
 import { terraform } from './terraform.ts';
 import { vanity } from './vanity.ts';
 
 /** Every protocol of this package, as rule files name them. */
-export const protocols: readonly Protocol[] = [
-  cargo,
-  composer,
-  conda,
-  file,
-  go,
-  helm,
-  jsr,
-  maven,
-  npm,
-  nuget,
-  oci,
-  rubygems,
-  terraform,
-  vanity,
-];
+export const protocols: readonly Protocol[] = [cargo, composer, conda, file, go, helm, jsr, maven, npm, nuget, oci, pypi, rubygems, terraform, vanity];
