@@ -42,6 +42,7 @@ export function compileRules(rules: readonly Rule[]): RuleSet {
     const at = compileMount(rule, report);
     const upstreams = compileUpstreams(rule, match, hosts, report, collect(warnings, order));
     const notice = compileNotice(rule, report);
+    const merge = compileMerge(rule, report);
     if (errors.length > mistakes) continue;
     const result: CompiledRule = {
       name,
@@ -54,6 +55,7 @@ export function compileRules(rules: readonly Rule[]): RuleSet {
       status: rule.status,
       downgrade: rule.downgrade ?? false,
       dropQuery: rule.query === 'drop',
+      merge,
       notice,
       upstreams,
     };
@@ -62,6 +64,16 @@ export function compileRules(rules: readonly Rule[]): RuleSet {
   }
   if (errors.length > 0) throw new RuleError(errors);
   return { rules: compiled, warnings, index };
+}
+
+function compileMerge({ merge = false, protocol }: Rule, report: Report): boolean {
+  if (merge && !protocol.merges)
+    report(
+      'merge_not_supported',
+      ['merge'],
+      `Indexes of \`${protocol.name}\` cannot be merged; leave \`merge\` out, and give each upstream a rule with the names that it owns.`,
+    );
+  return merge;
 }
 
 /** More would not fit into what clients read of a field beside the others. */

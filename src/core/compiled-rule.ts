@@ -34,6 +34,8 @@ export interface CompiledRule {
   readonly downgrade: boolean;
   /** Whether the request's query is left out of the target. */
   readonly dropQuery: boolean;
+  /** Whether its upstreams are one index together. */
+  readonly merge: boolean;
   /** The header fields that show the notice; `undefined` without one. */
   readonly notice: Readonly<Record<string, string>> | undefined;
   /** The upstreams in the order of fallback; empty when the rule has no `to`. */

@@ -209,6 +209,7 @@ function conclude(ruleSet: RuleSet, match: Match, request: RequestDescriptor, at
         ? findDelegated(ruleSet, request, protocol).length > 0
         : (upstream?.delegated ?? false),
     authorized: request.headers?.authorization !== undefined,
+    merged: rule.merge,
   };
   const delivery = protocol.deliver(resource, context);
   const place = subject === undefined || !upstream || !protocol.rename ? '' : upstream.place(params, subject);

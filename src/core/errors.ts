@@ -15,6 +15,7 @@ export const ISSUE_CODES = [
   'invalid_syntax',
   'invalid_target',
   'invalid_value',
+  'merge_not_supported',
   'missing_credentials',
   'missing_key',
   'missing_target',

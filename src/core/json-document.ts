@@ -1,4 +1,5 @@
 import type { ByteStream } from './protocol.ts';
+import { readDocument } from './read-document.ts';
 
 /** A JSON object. */
 export type JsonObject = Readonly<Record<string, unknown>>;
@@ -9,15 +10,7 @@ export type JsonObject = Readonly<Record<string, unknown>>;
  * @throws Error It is longer than `limit` bytes, or no JSON.
  */
 export async function readJson(body: ByteStream, limit: number): Promise<unknown> {
-  const decoder = new TextDecoder();
-  let text = '';
-  let length = 0;
-  for await (const chunk of body) {
-    length += chunk.length;
-    if (length > limit) throw new Error(`The document is longer than ${limit} bytes.`);
-    text += decoder.decode(chunk, { stream: true });
-  }
-  return JSON.parse(text + decoder.decode());
+  return JSON.parse(await readDocument(body, limit));
 }
 
 /** Tells whether a value is a JSON object. */

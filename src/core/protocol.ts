@@ -51,6 +51,8 @@ export interface RuleContext {
   readonly delegated: boolean;
   /** Whether the request shows a credential, good or not. */
   readonly authorized: boolean;
+  /** Whether the upstreams of the rule are one index together. */
+  readonly merged: boolean;
 }
 
 /** An answer that is made here. */
@@ -144,6 +146,8 @@ export interface Lead {
    * that the protocol changes. Default as the rule's mode and its credential have it.
    */
   readonly delivery?: 'stream' | 'rewrite';
+  /** The number of the upstream whose document says so, in a merged index. Default 0, the first. */
+  readonly from?: number | undefined;
 }
 
 /** What the gateway lends a protocol to make an answer with. */
@@ -165,6 +169,8 @@ export interface Tools {
    * show credentials of their own. What `make` throws is not kept.
    */
   keep(key: string, seconds: number, make: () => Promise<string>): Promise<string>;
+  /** The same tools for each other upstream of a merged index, in their order. */
+  readonly others: readonly Tools[];
   /** Gives up what is kept for a key. */
   forget(key: string): void;
   /** Reads the credential that the request shows; `invalid` when it is none that anybody could take. */
@@ -215,6 +221,8 @@ export interface Protocol<R extends Resource = Resource> {
   readonly general?: boolean;
   /** Whether clients always ask at the root of a host, so that `at` makes no sense. Default false. */
   readonly rootOnly?: boolean;
+  /** Whether several upstreams can be one index together (`merge`). Default false. */
+  readonly merges?: boolean;
   /** Whether a rule may have no `to`. Default false. */
   readonly targetOptional?: boolean;
   /**

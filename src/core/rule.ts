@@ -43,6 +43,11 @@ export interface RuleConfig {
   readonly query?: 'keep' | 'drop' | undefined;
   /** What the gateway proves itself with at every upstream that has no `auth` of its own. */
   readonly auth?: Authentication | undefined;
+  /**
+   * Whether the upstreams of `to` are one index together: what any of them has is there, and of what several have, the
+   * first's. Default false: they are asked in order of fallback, and whoever knows a name answers alone.
+   */
+  readonly merge?: boolean | undefined;
   /** What users of this rule are told by their clients: one line of printable ASCII. */
   readonly notice?: string | undefined;
 }

@@ -50,7 +50,8 @@ export async function carry(
   request: GatewayRequest,
   first: CarryRoute,
 ): Promise<Outcome> {
-  const attempts = request.body ? 1 : Math.max(1, first.rule.upstreams.length);
+  // Half of a merged index would be another one.
+  const attempts = request.body || first.rule.merge ? 1 : Math.max(1, first.rule.upstreams.length);
   for (let attempt = 0; ; attempt++) {
     const next = attempt === 0 ? first : route(ruleSet, request.descriptor, attempt);
     if (!isCarryRoute(next)) return { decision: first.decision, response: toRefusal(first.protocol, 502) };
@@ -71,9 +72,9 @@ async function tryCarry(
   try {
     const made = await protocol.carry?.(resource, context, createTools(tools, ruleSet, request, next));
     if (!made) return { decision, response: toRefusal(protocol, 502) };
-    return 'url' in made
-      ? await follow(tools, request, next, made)
-      : { decision, response: toOwn(made, next) };
+    if (!('url' in made)) return { decision, response: toOwn(made, next) };
+    const source = made.from ? route(ruleSet, request.descriptor, made.from) : next;
+    return await follow(tools, request, isCarryRoute(source) ? source : next, made);
   } catch (error) {
     if (request.signal?.aborted) return { decision, response: undefined };
     const failure = toUpstreamError(error, next.upstream?.origin ?? protocol.name);
@@ -133,6 +134,9 @@ function createTools(tools: ProxyTools, ruleSet: RuleSet, request: GatewayReques
     fetchAt: (url, headers) => fetchDocument(tools, request, next, url, headers),
     locate: (resource) => locateBeside(next, resource) ?? '',
     keep: (key, seconds, make) => (upstream?.delegated ? make() : memory.keep(keyOf(key), seconds, make)),
+    get others() {
+      return listOthers(tools, ruleSet, request, next);
+    },
     forget: (key) => memory.forget(keyOf(key)),
     readCredential: () => clients.read(single(descriptor.headers?.authorization), descriptor.host),
     readBody: (most) => (body ? readDocument(body, most).catch(() => undefined) : Promise.resolve('')),
@@ -142,6 +146,19 @@ function createTools(tools: ProxyTools, ruleSet: RuleSet, request: GatewayReques
         : admitAt(tools, ruleSet, request, protocol, resource, credential),
     issue: (credential, lifetime) => clients.issue(credential, descriptor.host, lifetime),
   };
+}
+
+function listOthers(
+  tools: ProxyTools,
+  ruleSet: RuleSet,
+  request: GatewayRequest,
+  { rule }: CarryRoute,
+): readonly Tools[] {
+  if (!rule.merge) return [];
+  return rule.upstreams.slice(1).flatMap((_, index) => {
+    const other = route(ruleSet, request.descriptor, index + 1);
+    return isCarryRoute(other) ? [createTools(tools, ruleSet, request, other)] : [];
+  });
 }
 
 /** Fetches another document for the same rule and upstream. */

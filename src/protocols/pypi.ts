@@ -6,6 +6,7 @@
  */
 import type { Answer, Lead, Protocol, Refusal, RuleContext, Tools } from '../core/protocol.ts';
 import { findFile } from './_pypi-files.ts';
+import { answerMerged } from './_pypi-merge.ts';
 import { isProject, normalize, readFileName, versionOf } from './_pypi-names.ts';
 import { rewriteLegacy, rewritePage } from './_pypi-pages.ts';
 
@@ -72,6 +73,7 @@ const DESCRIPTION = /^\/pypi\/([\w.-]+)\/(?:([\w.+!-]+)\/)?json$/;
 export const pypi: Protocol<PypiResource> = {
   name: 'pypi',
   subjects: 'name',
+  merges: true,
 
   parse({ method, path }) {
     if (method === 'POST') return path === '/legacy/' ? { type: 'upload' } : undefined;
@@ -122,6 +124,13 @@ export const pypi: Protocol<PypiResource> = {
       case 'root':
         return { url: locate(tools, resource), status: 302, delivery: 'stream' };
       case 'page':
+        if (context.merged)
+          return answerMerged(
+            resource.project,
+            [tools, ...tools.others],
+            (own) => locate(own, resource),
+            toAnswer,
+          );
         // A client takes the addresses of files from this page, and may write them into its lock file.
         return { url: locate(tools, resource), status: 302, delivery: 'rewrite' };
       case 'description':
@@ -199,7 +208,18 @@ function locate(tools: Tools, resource: PypiRoot | PypiPage | PypiDescription): 
   return url.href;
 }
 
-function findIn(
+/** In a merged index, the first that has the file. */
+async function findIn(resource: PypiFile, context: RuleContext, tools: Tools): Promise<Answer | Lead> {
+  let found = await findAt(resource, context, tools);
+  for (const [index, other] of tools.others.entries()) {
+    if ('url' in found || found.status !== 404) break;
+    const next = await findAt(resource, context, other);
+    found = 'url' in next ? { ...next, from: index + 1 } : next;
+  }
+  return found;
+}
+
+function findAt(
   resource: PypiFile,
   { publicUrl, delegated }: RuleContext,
   tools: Tools,

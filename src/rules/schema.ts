@@ -244,6 +244,12 @@ const rule = document(
       'Authentication at every upstream',
       'What the gateway proves itself with at every upstream that has no `auth` of its own.',
     ),
+    merge: document(
+      z.optional(z.boolean({ error: '`true` or `false`' })),
+      'Merge',
+      'Whether the upstreams of `to` are one index together, instead of in order of fallback; of what several have, the first’s counts.',
+      { default: false },
+    ),
     notice: document(
       z.optional(text('text')),
       'Notice',

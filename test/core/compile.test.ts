@@ -53,6 +53,14 @@ const mistakes: Partial<Record<IssueCode, readonly Mistake[]>> = {
     [files({ to: { url: to, allow: ['a.example', 'http://b'] } }), 'to.allow.1', '`http://b` is not a host'],
     [files({ to: [to, { url: to, allow: ['*.a'] }] }), 'to.1.allow.0', '`*.a` is not a host'],
   ],
+  merge_not_supported: [
+    [
+      rule(npm, { to: [to, 'https://b.example'], merge: true }),
+      'merge',
+      'cannot be merged',
+      'a rule with the names',
+    ],
+  ],
   invalid_notice: [
     [images({ notice: '' }), 'notice', 'one line of at most 1000 printable ASCII characters'],
     [images({ notice: 'two\nlines' }), 'notice', 'one line'],
@@ -370,6 +378,7 @@ test('a rule set has its rules as written, with what is left out', () => {
     status: undefined,
     downgrade: false,
     dropQuery: false,
+    merge: false,
   });
   expect(rules[1]).toMatchObject({
     name: 'b',

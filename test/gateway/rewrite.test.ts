@@ -21,6 +21,7 @@ const context: RuleContext = {
   publicUrl: 'https://npm.acme.dev',
   delegated: false,
   authorized: false,
+  merged: false,
 };
 const document = '{"versions":{"1.0.0":{"dist":{"tarball":"https://npm.example/a/-/a-1.0.0.tgz"}}}}';
 const rewritten = '{"versions":{"1.0.0":{"dist":{"tarball":"https://npm.acme.dev/a/-/a-1.0.0.tgz"}}}}';

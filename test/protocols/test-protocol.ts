@@ -157,7 +157,7 @@ function requestOf(formatted: string, method: string): ProtocolRequest {
 /** What a protocol is told of a rule. */
 export function contextOf(mode: Mode, upstream: UpstreamInfo | undefined, method = 'GET'): RuleContext {
   const delegated = upstream?.delegated ?? false;
-  return { rule: 'rule', mode, method, upstream, publicUrl, delegated, authorized: false };
+  return { rule: 'rule', mode, method, upstream, publicUrl, delegated, authorized: false, merged: false };
 }
 
 /** An upstream by its address. */
@@ -171,6 +171,7 @@ export const noTools: Tools = {
   fetchAt: () => notLent(),
   locate: () => notLent(),
   keep: () => notLent(),
+  others: [],
   forget: () => notLent(),
   readCredential: () => notLent(),
   readBody: () => notLent(),

@@ -22,7 +22,7 @@ const cases: readonly (readonly [marked: string, message: string])[] = [
   ['rules: [^{ to: a }]', '`protocol` is missing here; write `protocol:` with `file`, `npm` or `oci`.'],
   [
     'rules: [{ ^type: oci, protocol: oci, to: a.example }]',
-    'There is no key `type`; the keys are `name`, `host`, `at`, `protocol`, `match`, `to`, `mode`, `status`, `downgrade`, `query`, `auth` and `notice`.',
+    'There is no key `type`; the keys are `name`, `host`, `at`, `protocol`, `match`, `to`, `mode`, `status`, `downgrade`, `query`, `auth`, `merge` and `notice`.',
   ],
   ['rules: [{ ^Protocoll: oci }]', 'There is no key `Protocoll`; did you mean `protocol`?'],
   ['rules: [{ protocol: ^OCI }]', 'There is no protocol `OCI`; did you mean `oci`?'],
