@@ -24,7 +24,6 @@ const packages: ReadonlyMap<string, string> = new Map([
   ['gcc', 'gcc'],
   ['git', 'git'],
   ['go', 'golang-go'],
-  ['zip', 'zip'],
   ['mvn', 'maven'],
   ['gradle', 'gradle'],
   // Debian 12 has a Cargo that is too old for sparse registries, and this one for its browsers.
