@@ -33,6 +33,7 @@ const packages: ReadonlyMap<string, string> = new Map([
   ['gem', 'ruby'],
   ['bundle', 'ruby-bundler'],
   ['composer', 'composer'],
+  ['/usr/lib/python3/dist-packages/pip/__main__.py', 'python3-pip'],
   ['php', 'php-cli'],
   ['/etc/php/8.2/mods-available/zip.ini', 'php-zip'],
   ['mono', 'mono-runtime'],
