@@ -199,6 +199,14 @@ export interface Message {
   readonly body: ByteStream;
 }
 
+/** An upstream's answer without its body. */
+export interface Passage {
+  /** The address that gave it. */
+  readonly url: string;
+  /** The header fields by lower-case name. */
+  readonly headers: Readonly<Record<string, string>>;
+}
+
 /** Renames of the well-known kind: what `match` is written against. */
 export type SubjectKind = 'name' | 'path';
 
@@ -267,6 +275,12 @@ export interface Protocol<R extends Resource = Resource> {
   challenge?(resource: R, context: RuleContext, error?: 'invalid_token' | 'insufficient_scope'): string;
   /** The header fields that show a rule's notice. Default `Warning` with the code 299, which most clients print. */
   announce?(notice: string): Readonly<Record<string, string>>;
+  /**
+   * The header fields that clients read of an upstream's answer, as they get them: links, and what a redirect says of
+   * the file that it leads to. Asked of each redirect, whether it is followed or handed on, and of the last answer,
+   * whose fields win.
+   */
+  fields?(resource: R, answer: Passage, context: RuleContext): Readonly<Record<string, string>>;
   /** The package URL of an artifact that is known under `publicUrl`. */
   purl?(resource: R, publicUrl: string): string | undefined;
   /** An upstream's document with its links leading through `publicUrl`. */

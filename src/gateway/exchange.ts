@@ -1,6 +1,6 @@
 import type { CompiledUpstream } from '../core/compiled-rule.ts';
 import type { ClientCredential } from '../core/credential.ts';
-import type { Admission, ByteStream, Protocol } from '../core/protocol.ts';
+import type { Admission, ByteStream, Passage, Protocol } from '../core/protocol.ts';
 import { judge } from './address.ts';
 import type { Authorization, ProtectionSpace, TokenBroker } from './token-broker.ts';
 import { createFetchToken } from './token-server.ts';
@@ -41,6 +41,8 @@ export interface ExchangeResult {
   readonly response: UpstreamResponse;
   /** The address that it came from. */
   readonly url: string;
+  /** The redirects that were followed, in their order. */
+  readonly passed: readonly Passage[];
   /** Where the client is to go. */
   readonly relayed?: URL;
 }
@@ -62,14 +64,16 @@ export interface ExchangeTools {
 export async function exchange(tools: ExchangeTools, request: Exchange): Promise<ExchangeResult> {
   let url = new URL(request.target);
   let target = startAt(request, url);
+  const passed: Passage[] = [];
   for (let hop = 0; hop <= MAX_HOPS; hop++) {
     const response = await send(tools, request, target, request.method);
     const location = isRedirect(response.status) ? response.headers.location : undefined;
     if (location === undefined)
-      return { response: await resolveHead(tools, request, target, response, hop), url: url.href };
+      return { response: await resolveHead(tools, request, target, response, hop), url: url.href, passed };
     const next = URL.canParse(location, url.href) ? new URL(location, url.href) : undefined;
-    if (next && request.relays(next)) return { response, url: url.href, relayed: next };
+    if (next && request.relays(next)) return { response, url: url.href, passed, relayed: next };
     response.discard();
+    passed.push({ url: url.href, headers: response.headers });
     if (!next) throw new UpstreamError(`${url.origin}: the redirect has no address.`, 502);
     if (request.body)
       throw new UpstreamError(`${url.origin} redirects a request whose body cannot be sent twice.`, 502);

@@ -5,7 +5,7 @@ import type { RequestDescriptor } from '../core/request.ts';
 import type { ClientCredentials } from './client-credentials.ts';
 import type { CredentialKeeper } from './credential-keeper.ts';
 import { type Exchange, type ExchangeResult, type ExchangeTools, exchange } from './exchange.ts';
-import { selectRequestFields, single } from './fields.ts';
+import { selectRequestFields, selectResponseFields, single } from './fields.ts';
 import type { GatewayRequest, Outcome } from './gateway-request.ts';
 import { markForwarded } from './loop.ts';
 import type { Memory } from './memory.ts';
@@ -139,6 +139,8 @@ function toExchange(
       if (decision.delivery !== 'relay' || descriptor.method === 'HEAD') return false;
       if (!isDownloadable(location)) return false;
       if (descriptor.scheme === 'https' && location.protocol === 'http:' && !rule.downgrade) return false;
+      // What is the upstream's own again wants the credential that only we have.
+      if (upstream.authenticated && !protocol.exclusive && location.origin === upstream.origin) return false;
       // What is of the same protocol again wants an authorization that only we have.
       return !(protocol.exclusive && protocol.parse({ method: 'GET', path: location.pathname }));
     },
@@ -156,12 +158,26 @@ function toAnswer(
   const alike = result.relayed ? undefined : refuseAlike(protocol, response);
   if (alike) response.discard();
   const answer = alike ?? mendError(protocol, toClientResponse(result, method, rewrite));
-  const fields = withFields(answer, decision.headers);
+  const told = alike ? undefined : readFields(result, next);
+  const fields = withFields(withFields(answer, told), decision.headers);
   if (response.status !== 401 || !upstream.delegated) return fields;
   const challenge =
     protocol.challenge?.(next.resource, next.context, 'insufficient_scope') ??
     response.headers['www-authenticate'];
   return withFields(fields, challenge === undefined ? undefined : { 'www-authenticate': challenge });
+}
+
+/** What the protocol has clients told of all answers on the way. */
+function readFields(
+  { response: { headers }, url, passed }: ExchangeResult,
+  { protocol, resource, context }: ProxyRoute,
+): Readonly<Record<string, string>> | undefined {
+  if (!protocol.fields) return undefined;
+  const answers = [...passed, { url, headers }].map(({ url, headers }) => ({
+    url,
+    headers: selectResponseFields(headers),
+  }));
+  return Object.assign({}, ...answers.map((answer) => protocol.fields?.(resource, answer, context)));
 }
 
 function askForCredential(

@@ -55,7 +55,7 @@ export function toResponse({ status, headers, body }: Answer): GatewayResponse {
 
 /** Makes of what an upstream answered what the client gets. */
 export function toClientResponse(
-  { response, url, relayed }: ExchangeResult,
+  { response, url, relayed }: Omit<ExchangeResult, 'passed'>,
   method: string,
   rewrite: Rewrite | undefined,
 ): GatewayResponse {

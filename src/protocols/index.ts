@@ -5,6 +5,7 @@ import { conda } from './conda.ts';
 import { file } from './file.ts';
 import { go } from './go.ts';
 import { helm } from './helm.ts';
+import { huggingface } from './huggingface.ts';
 import { jsr } from './jsr.ts';
 import { maven } from './maven.ts';
 import { npm } from './npm.ts';
@@ -16,20 +17,4 @@ import { terraform } from './terraform.ts';
 import { vanity } from './vanity.ts';
 
 /** Every protocol of this package, as rule files name them. */
-export const protocols: readonly Protocol[] = [
-  cargo,
-  composer,
-  conda,
-  file,
-  go,
-  helm,
-  jsr,
-  maven,
-  npm,
-  nuget,
-  oci,
-  pypi,
-  rubygems,
-  terraform,
-  vanity,
-];
+export const protocols: readonly Protocol[] = [cargo, composer, conda, file, go, helm, huggingface, jsr, maven, npm, nuget, oci, pypi, rubygems, terraform, vanity];
