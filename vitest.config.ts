@@ -16,6 +16,8 @@ const config: ViteUserConfig = defineConfig({
           isolate: false,
           // On two cores Vitest would use one.
           maxWorkers: 2,
+          // None takes a second by itself; a machine may be busy.
+          testTimeout: 30_000,
           typecheck: { enabled: true, include: ['test/**/*.test-d.ts'], ignoreSourceErrors: true },
         },
       },
