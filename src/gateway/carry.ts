@@ -74,7 +74,7 @@ async function tryCarry(
     if (!made) return { decision, response: toRefusal(protocol, 502) };
     if (!('url' in made)) return { decision, response: toOwn(made, next) };
     const source = made.from ? route(ruleSet, request.descriptor, made.from) : next;
-    return await follow(tools, request, isCarryRoute(source) ? source : next, made);
+    return await follow(tools, request, isCarryRoute(source) ? source : next, made, last);
   } catch (error) {
     if (request.signal?.aborted) return { decision, response: undefined };
     const failure = toUpstreamError(error, next.upstream?.origin ?? protocol.name);
@@ -87,13 +87,17 @@ function toOwn(answer: Answer, { rule }: CarryRoute): GatewayResponse {
   return withFields(toResponse(answer), rule.notice);
 }
 
-/** Sends the client to an address that an upstream's document has, or fetches it where the client could not. */
+/**
+ * Sends the client to an address that an upstream's document has, or fetches it where the client could not; `undefined`
+ * when another upstream should be asked.
+ */
 async function follow(
   tools: ProxyTools,
   request: GatewayRequest,
   next: CarryRoute,
   { url, status, delivery }: Lead,
-): Promise<Outcome> {
+  last: boolean,
+): Promise<Outcome | undefined> {
   const { rule, upstream } = next;
   const address = URL.canParse(url) ? new URL(url) : undefined;
   if (!upstream || !address || !isDownloadable(address))
@@ -119,7 +123,8 @@ async function follow(
     ...provenance,
   };
   const found = { ...next, upstream, place: next.place ?? '', decision } as ProxyRoute;
-  return { decision, response: await tryUpstream(tools, request, found, true) };
+  const response = await tryUpstream(tools, request, found, last);
+  return response || request.signal?.aborted ? { decision, response } : undefined;
 }
 
 function createTools(tools: ProxyTools, ruleSet: RuleSet, request: GatewayRequest, next: CarryRoute): Tools {

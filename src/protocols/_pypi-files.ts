@@ -23,7 +23,7 @@ const ASKED_ANEW = 10;
 /** The longest page that is read, in bytes; the largest projects have a tenth of it. */
 const MOST = 64 * 1_048_576;
 
-/** JSON has no more to it, and is read faster. */
+/** What an index has only in HTML is read too (PEP 691, "Version + Format Selection"). */
 const ACCEPT =
   'application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1';
 

@@ -467,6 +467,22 @@ describe('an index', () => {
     }
   });
 
+  test('is asked for a page when the one before it is out of order', async () => {
+    const broken = await startUpstream((_, response) => void response.writeHead(503).end());
+    const whole = await startUpstream((_, response) => {
+      response.writeHead(200, { 'content-type': HTML }).end(`<a href="${wheel}">`);
+    });
+    const to = [broken.origin, await unusedOrigin(), whole.origin];
+    const gateway = await serve([rule(pypi, { to })]);
+    expect(await ask(gateway.origin, '/simple/acme-cli/')).toMatchObject({ body: `<a href="${here}">` });
+    expect(await ask(gateway.origin, `/files/acme-cli/${wheel}`)).toMatchObject({
+      status: 302,
+      headers: { location: `${whole.origin}/simple/acme-cli/${wheel}` },
+    });
+    const all = await serve([rule(pypi, { to: to.slice(0, 2) })]);
+    expect(await ask(all.origin, '/simple/acme-cli/')).toMatchObject({ status: 502 });
+  });
+
   test('answers alone for a name of its own, also when it has it not', async () => {
     const others = await startUpstream((_, response) => {
       response.writeHead(200, { 'content-type': HTML }).end(`<a href="${wheel}">`);
