@@ -44,6 +44,7 @@ export type {
   Lead,
   Message,
   Mode,
+  Passage,
   Protocol,
   ProtocolRequest,
   Refusal,
