@@ -11,7 +11,7 @@ const LEGACY = [
 ];
 
 /** Tells in which of its two forms a page of the Simple API is (PEP 691); `undefined` when in none. */
-function formOf({ headers }: Pick<Message, 'headers'>): 'json' | 'html' | undefined {
+export function formOf({ headers }: Pick<Message, 'headers'>): 'json' | 'html' | undefined {
   const type = headers['content-type']?.split(';')[0]?.trim().toLowerCase();
   if (type === 'application/vnd.pypi.simple.v1+json' || type === 'application/json') return 'json';
   if (type === 'application/vnd.pypi.simple.v1+html' || type === 'text/html') return 'html';

@@ -17,4 +17,21 @@ import { terraform } from './terraform.ts';
 import { vanity } from './vanity.ts';
 
 /** Every protocol of this package, as rule files name them. */
-export const protocols: readonly Protocol[] = [cargo, composer, conda, file, go, helm, huggingface, jsr, maven, npm, nuget, oci, pypi, rubygems, terraform, vanity];
+export const protocols: readonly Protocol[] = [
+  cargo,
+  composer,
+  conda,
+  file,
+  go,
+  helm,
+  huggingface,
+  jsr,
+  maven,
+  npm,
+  nuget,
+  oci,
+  pypi,
+  rubygems,
+  terraform,
+  vanity,
+];
