@@ -54,6 +54,7 @@ function createScanner(url: string, replace: ReplaceLink): Scanner {
   const pass = (end: number): void => {
     passed = Math.max(passed, end);
   };
+  const passTo = (_: number, end: number): void => pass(end);
   /** A name of what is held; what has been let go of was too long for any. */
   const nameAt = (from: number, end: number): string =>
     from < start ? '' : text.slice(from - start, end - start).toLowerCase();
@@ -106,13 +107,13 @@ function createScanner(url: string, replace: ReplaceLink): Scanner {
       },
       onopentagend: pass,
       onselfclosingtag: pass,
-      ontext: (_, end) => pass(end),
-      ontextentity: (_, end) => pass(end),
-      onclosetag: (_, end) => pass(end),
-      oncomment: (_, end) => pass(end),
-      oncdata: (_, end) => pass(end),
-      ondeclaration: (_, end) => pass(end),
-      onprocessinginstruction: (_, end) => pass(end),
+      ontext: passTo,
+      ontextentity: passTo,
+      onclosetag: passTo,
+      oncomment: passTo,
+      oncdata: passTo,
+      ondeclaration: passTo,
+      onprocessinginstruction: passTo,
       onend: () => undefined,
     },
   );

@@ -131,6 +131,11 @@ describe('a package URL', () => {
   });
 });
 
+test('what is answered at once is never carried', async () => {
+  const context = contextOf('auto', upstreamOf('https://pypi.org'));
+  expect(await pypi.carry?.({ type: 'upload' }, context, {} as never)).toMatchObject({ status: 404 });
+});
+
 test('where files are is known of the public indexes', () => {
   const hosts = ['pypi.org', 'test.pypi.org', 'pypi.example'].map((host) =>
     pypi.leadsTo?.(upstreamOf(`https://${host}`)),
@@ -421,6 +426,11 @@ describe('an index', () => {
 
   test('whose page is none is at fault', async () => {
     const { gateway } = await front(`<a href="${wheel}">`, { type: 'text/plain' });
+    expect(await ask(gateway.origin, path)).toMatchObject({ status: 502 });
+  });
+
+  test('whose page is longer than any is at fault', async () => {
+    const { gateway } = await front(' '.repeat(65 * 1_048_576), { type: JSON_TYPE });
     expect(await ask(gateway.origin, path)).toMatchObject({ status: 502 });
   });
 
