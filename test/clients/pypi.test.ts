@@ -6,6 +6,7 @@ import { served } from './lab/recording-server.ts';
 import {
   createPipProject,
   debianPip,
+  findOtherPip,
   makeTrixiePip,
   type PipProgram,
   type PipProject,
@@ -73,10 +74,12 @@ const lock = [base, cli, source].map(
 /** What builds a source distribution is Debian's, and not asked for. */
 const OFFLINE_BUILD = '--no-build-isolation';
 
-const programs: readonly [title: string, make: () => Promise<PipProgram>, version: RegExp][] = [
+const programs: [title: string, make: () => Promise<PipProgram>, version: RegExp][] = [
   ['pip of Debian 12', async () => debianPip, /^pip 23\.0\.1 /],
   ['pip of Debian 13', makeTrixiePip, /^pip 25\.1/],
 ];
+const other = await findOtherPip();
+if (other) programs.push(['the pip on the PATH', async () => other, /^pip \d/]);
 
 describe.each(programs)('%s', (_, make, version) => {
   let program: PipProgram;
@@ -228,6 +231,26 @@ describe.each(programs)('%s', (_, make, version) => {
       expect(refused.output).toContain(`No matching distribution found for ${name}`);
     }
     expect(open.requests.map(({ url }) => url).filter((url) => url.includes('acme'))).toEqual([]);
+  });
+
+  test('takes the files of two indexes for one, where the rule says so', async () => {
+    const address = '127.0.0.2';
+    const old = await cleanup.use(startPythonIndex({ address, layout: 'static', base: '/old/' }));
+    const fresh = await cleanup.use(startPythonIndex({ address, layout: 'api', base: '/new/', files }));
+    old.add(base, cli);
+    fresh.add(newer);
+    const turnout = await cleanup.use(
+      startTurnout(
+        `rules:\n  - { protocol: pypi, at: /py/, to: ['${old.url}', '${fresh.url}'], merge: true }\n`,
+      ),
+    );
+    const project = await createProject(turnout, program);
+    const installed = await project.install('acme-base');
+    expect(installed.ok, installed.output).toBe(true);
+    expect((await project.run('import acme_base; print(acme_base.version)')).stdout).toBe('1.1.0\n');
+    await project.clean();
+    const both = await project.install('acme-cli', 'acme-base==1.0.0');
+    expect(both.ok, both.output).toBe(true);
   });
 });
 

@@ -53,7 +53,7 @@ export const tilde: Layout = {
 
 const ATTESTATIONS = '/-/npm/v1/attestations/';
 
-/** The key that every registry here signs with, as npm's does (docs.npmjs.com, "About ECDSA registry signatures"). */
+/** The key that every registry here signs with, as npm's does ("About ECDSA registry signatures" in its documentation). */
 const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
 const der = publicKey.export({ type: 'spki', format: 'der' });
 const KEY = {
