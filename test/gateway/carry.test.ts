@@ -170,6 +170,30 @@ describe.each(transports)('what a document of the upstream leads to, over %s', (
     expect(blobs.paths).toEqual(['/file', '/moved']);
   });
 
+  test.each<[what: string, config: RuleConfig, delivery: Lead['delivery']]>([
+    ['a document that is rewritten', {}, 'rewrite'],
+    ['what is never redirected', {}, 'stream'],
+    ['what the rule wants fetched', { mode: 'proxy' }, undefined],
+  ])('is fetched from the next upstream when the first is out of order: %s', async (_, config, delivery) => {
+    const failing = await startUpstream((_, response) => void response.writeHead(503).end('no'));
+    const second = await startUpstream((_, response) => void response.end('bytes'), '127.0.0.3');
+    const protocol = carrying(async (tools, resource) => ({
+      url: tools.locate(resource),
+      status: 302,
+      ...(delivery && { delivery }),
+    }));
+    const serveAll = (...to: readonly string[]) =>
+      serve([rule({ ...protocol, rewrite: (_, message) => message }, { to, ...config })], {
+        transport: createTransport(),
+      });
+    for (const first of [await unusedOrigin(), failing.origin]) {
+      const both = await serveAll(first, second.origin);
+      expect(await ask(both.origin, '/x')).toMatchObject({ status: 200, body: 'bytes' });
+      const alone = await serveAll(first);
+      expect([502, 503]).toContain((await ask(alone.origin, '/x')).status);
+    }
+  });
+
   test('is kept apart for two places on one host', async () => {
     const upstream = await startUpstream((request, response) => {
       response.end(`https://cdn.example${request.url}`);
