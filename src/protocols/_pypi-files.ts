@@ -45,13 +45,19 @@ export async function findFile(
       return refuse(toRefusal(Number(list), project));
     }
     const url = lookUp(list, side === 'provenance' ? `${file}.provenance` : file);
-    // PEP 658 and PEP 503: beside the file, and found by these letters at the end of its address.
     if (url !== undefined)
-      return { url: side === 'metadata' || side === 'asc' ? `${url}.${side}` : url, status: 302 };
+      return { url: side === 'metadata' || side === 'asc' ? beside(url, side) : url, status: 302 };
     if (fresh || !again || !(await mayAskAnew(tools, project)))
       return refuse({ status: 404, message: `The index has no file ${file} of ${project}.` });
     tools.forget(key);
   }
+}
+
+/** PEP 658 and PEP 503: what is beside a file has these letters at the end of its name; a query stays where it is. */
+function beside(url: string, side: string): string {
+  const address = new URL(url);
+  address.pathname += `.${side}`;
+  return address.href;
 }
 
 function toRefusal(status: number, project: string): Refusal {

@@ -1,7 +1,7 @@
 import { rewriteJsonValues } from '../core/json-values.ts';
 import type { ByteStream, Message } from '../core/protocol.ts';
 import { type ReplaceLink, rewriteLinks } from './_pypi-html.ts';
-import { fileAt, fileOfProvenance } from './_pypi-names.ts';
+import { fileAt, fileOfProvenance, isProject, normalize } from './_pypi-names.ts';
 
 const FILE_URL = ['files', '*', 'url'];
 const PROVENANCE = ['files', '*', 'provenance'];
@@ -19,15 +19,27 @@ export function formOf({ headers }: Pick<Message, 'headers'>): 'json' | 'html' |
 }
 
 /** A page of a project with the links to its files leading below `/files/`; each other byte as it is. */
-export function rewritePage({ url, headers, body }: Message, project: string): ByteStream {
+export function rewritePage({ url, headers, body }: Message, project: string, publicUrl: string): ByteStream {
+  const replace: ReplaceLink = (link, kind) =>
+    kind === 'href' ? toFile(project, link) : toProvenance(project, link, publicUrl);
   switch (formOf({ headers })) {
     case 'json':
-      return rewriteStrings(body, [FILE_URL, PROVENANCE], url, (link, kind) => toPublic(project, link, kind));
+      return rewriteStrings(body, [FILE_URL, PROVENANCE], url, replace);
     case 'html':
-      return rewriteLinks(body, url, (link, kind) => toPublic(project, link, kind));
+      return rewriteLinks(body, url, replace);
     default:
       return body;
   }
+}
+
+/** The list of all projects with its links leading to their pages here; in JSON it has none. */
+export function rewriteRoot({ url, headers, body }: Message): ByteStream {
+  if (formOf({ headers }) !== 'html') return body;
+  const index = new URL('.', url).href;
+  return rewriteLinks(body, url, (link) => {
+    const name = link.startsWith(index) ? link.slice(index.length).replace(/\/$/, '') : '';
+    return isProject(name) ? `${normalize(name)}/` : undefined;
+  });
 }
 
 /** What pypi.org's own API tells of a project, with the addresses of its files here. */
@@ -66,13 +78,15 @@ export async function readPage(
 }
 
 /** Relative links need no public address, and are what a client resolves against the page's own. */
-function toPublic(project: string, link: string, kind: 'href' | 'data-provenance'): string | undefined {
-  if (kind === 'data-provenance') {
-    const of = fileOfProvenance(link);
-    return of === undefined ? undefined : `../../files/${project}/${of}.provenance`;
-  }
+function toFile(project: string, link: string): string | undefined {
   const file = fileAt(link);
   return file === undefined ? undefined : `../../files/${project}/${file}${new URL(link).hash}`;
+}
+
+/** PEP 740: the address of a provenance is absolute. */
+function toProvenance(project: string, link: string, publicUrl: string): string | undefined {
+  const file = fileOfProvenance(link);
+  return file === undefined ? undefined : `${publicUrl}/files/${project}/${file}.provenance`;
 }
 
 /** Replaces links in a JSON document; what is no file is made absolute, since the document has another address here. */

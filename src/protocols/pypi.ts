@@ -8,7 +8,7 @@ import type { Answer, Lead, Protocol, Refusal, RuleContext, Tools } from '../cor
 import { findFile } from './_pypi-files.ts';
 import { answerMerged } from './_pypi-merge.ts';
 import { isProject, normalize, readFileName, versionOf } from './_pypi-names.ts';
-import { rewriteLegacy, rewritePage } from './_pypi-pages.ts';
+import { rewriteLegacy, rewritePage, rewriteRoot } from './_pypi-pages.ts';
 
 /** All projects: `/simple/`. */
 export interface PypiRoot {
@@ -74,6 +74,7 @@ export const pypi: Protocol<PypiResource> = {
   name: 'pypi',
   subjects: 'name',
   merges: true,
+  errorType: 'text/plain',
 
   parse({ method, path }) {
     if (method === 'POST') return path === '/legacy/' ? { type: 'upload' } : undefined;
@@ -121,8 +122,6 @@ export const pypi: Protocol<PypiResource> = {
 
   async carry(resource, context, tools) {
     switch (resource.type) {
-      case 'root':
-        return { url: locate(tools, resource), status: 302, delivery: 'stream' };
       case 'page':
         if (context.merged)
           return answerMerged(
@@ -133,6 +132,7 @@ export const pypi: Protocol<PypiResource> = {
           );
         // A client takes the addresses of files from this page, and may write them into its lock file.
         return { url: locate(tools, resource), status: 302, delivery: 'rewrite' };
+      case 'root':
       case 'description':
         return { url: locate(tools, resource), status: 302, delivery: 'rewrite' };
       case 'file':
@@ -160,8 +160,9 @@ export const pypi: Protocol<PypiResource> = {
 
   rewrite(resource, message, { publicUrl }) {
     const { headers, body } = message;
+    if (resource.type === 'root') return { headers: varied(headers), body: rewriteRoot(message) };
     if (resource.type === 'page')
-      return { headers: varied(headers), body: rewritePage(message, resource.project) };
+      return { headers: varied(headers), body: rewritePage(message, resource.project, publicUrl) };
     if (resource.type !== 'description') return { headers, body };
     return { headers, body: rewriteLegacy(message, normalize(resource.name), publicUrl) };
   },

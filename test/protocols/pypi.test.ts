@@ -146,7 +146,12 @@ test('where files are is known of the public indexes', () => {
 async function rewrite(
   text: string,
   type: string,
-  { size = 7, resource = { type: 'page', project: 'acme-cli' } as PypiResource, vary = '' } = {},
+  {
+    size = 7,
+    resource = { type: 'page', project: 'acme-cli' } as PypiResource,
+    vary = '',
+    url = 'https://pypi.example/r/simple/acme-cli/',
+  } = {},
 ): Promise<{ text: string; headers: Message['headers'] }> {
   const bytes = Buffer.from(text, 'latin1');
   async function* chunks(): AsyncGenerator<Uint8Array> {
@@ -155,7 +160,7 @@ async function rewrite(
   const message = pypi.rewrite?.(
     resource,
     {
-      url: 'https://pypi.example/r/simple/acme-cli/',
+      url,
       headers: { 'content-type': type, ...(vary !== '' && { vary }) },
       body: chunks(),
     },
@@ -169,6 +174,7 @@ async function rewrite(
 const HTML = 'text/html; charset=utf-8';
 const JSON_TYPE = 'application/vnd.pypi.simple.v1+json';
 const here = `../../files/acme-cli/${wheel}`;
+const provenanceHere = `https://get.acme.example/py/files/acme-cli/${wheel}.provenance`;
 const utf8 = Buffer.from('überall 😀').toString('latin1');
 
 describe('a page in HTML', () => {
@@ -208,7 +214,7 @@ describe('a page in HTML', () => {
     [
       'with a provenance',
       `<a href="${wheel}" data-provenance="https://pypi.example/integrity/acme-cli/1.0/${wheel}/provenance">`,
-      `<a href="${here}" data-provenance="${here}.provenance">`,
+      `<a href="${here}" data-provenance="${provenanceHere}">`,
     ],
     ['that is none', '<a href="https://acme.example/" rel="homepage">', ''],
     ['of another kind', '<a href="../">', ''],
@@ -247,6 +253,34 @@ describe('a page in HTML', () => {
   });
 });
 
+describe('the list of all projects', () => {
+  const root = { type: 'root' } as const;
+  const url = 'https://pypi.example/r/simple/';
+
+  test.each<[title: string, before: string, after: string]>([
+    ['relative', '<a href="acme-cli/">', '<a href="acme-cli/">'],
+    ['relative, without the slash', '<a href="acme-cli">', '<a href="acme-cli/">'],
+    ['of a host', '<a href="/r/simple/acme-cli/">', '<a href="acme-cli/">'],
+    ['in another spelling', '<a href="Acme_CLI/">', '<a href="acme-cli/">'],
+    ['absolute', `<a href="${url}acme-cli/">`, '<a href="acme-cli/">'],
+    ['with a base', '<base href="/r/simple/"><a href="acme-cli/">', '<base ><a href="acme-cli/">'],
+    ['to what is above', '<a href="../">', '<a href="../">'],
+    ['to itself in another order', '<a href="?C=N">', '<a href="?C=N">'],
+    ['to another host', '<a href="https://acme.example/x/">', '<a href="https://acme.example/x/">'],
+    ['further down', '<a href="a/b/">', '<a href="a/b/">'],
+    ['to no project', '<a href=".hidden/">', '<a href=".hidden/">'],
+  ])('has its pages here: a link %s', async (_, before, after) => {
+    const { text, headers } = await rewrite(before, HTML, { resource: root, url });
+    expect(text).toBe(after);
+    expect(headers.vary).toBe('accept');
+  });
+
+  test('in JSON has none', async () => {
+    const before = '{"meta":{"api-version":"1.0"},"projects":[{"name":"Acme_CLI"}]}';
+    expect((await rewrite(before, JSON_TYPE, { resource: root, url })).text).toBe(before);
+  });
+});
+
 describe('a page in JSON', () => {
   const page = (url: string, provenance: string) =>
     `{"meta":{"api-version":"1.3", "url":"x.whl"},"name":"acme-cli","files" : [ {"filename":"${wheel}","url":"${url}", "hashes":{"sha256":"0", "url":"x.whl"},"core-metadata":{"sha256":"1"},"size": 1.0e3,"yanked":false,"provenance":${provenance}}, {"url":7} ],"versions":["1.0"]}`;
@@ -255,7 +289,7 @@ describe('a page in JSON', () => {
   test.each([1, 7, 100_000])('has its files here, in pieces of %i bytes', async (size) => {
     const integrity = `"${origin}/integrity/acme-cli/1.0/${wheel}/provenance"`;
     const before = page(`https://files.example/ab/${wheel}`, integrity);
-    expect((await rewrite(before, JSON_TYPE, { size })).text).toBe(page(here, `"${here}.provenance"`));
+    expect((await rewrite(before, JSON_TYPE, { size })).text).toBe(page(here, `"${provenanceHere}"`));
   });
 
   test.each<[title: string, before: string, after: string]>([
@@ -270,7 +304,7 @@ describe('a page in JSON', () => {
 
   test('with a provenance beside the file, or of nothing', async () => {
     const beside = await rewrite(page(wheel, `"/x/${wheel}.provenance"`), JSON_TYPE);
-    expect(beside.text).toBe(page(here, `"${here}.provenance"`));
+    expect(beside.text).toBe(page(here, `"${provenanceHere}"`));
     const other = await rewrite(page(wheel, '"/x"'), JSON_TYPE);
     expect(other.text).toBe(page(here, '"https://pypi.example/x"'));
   });
@@ -365,7 +399,8 @@ describe('an index', () => {
 
   test.each([
     [wheel, `https://files.example/x/${wheel}?sig=%2f`],
-    [`${wheel}.metadata`, `https://files.example/x/${wheel}?sig=%2f.metadata`],
+    [`${wheel}.metadata`, `https://files.example/x/${wheel}.metadata?sig=%2f`],
+    [`${wheel}.asc`, `https://files.example/x/${wheel}.asc?sig=%2f`],
     [sdist, `https://files.example/x/${sdist}`],
     [`${sdist}.metadata`, `https://files.example/x/${sdist}.metadata`],
     [`${sdist}.asc`, `https://files.example/x/${sdist}.asc`],
@@ -422,6 +457,23 @@ describe('an index', () => {
     });
     state.page = `<a href="${wheel}">`;
     expect(await ask(gateway.origin, path)).toMatchObject({ status: 302 });
+  });
+
+  test.each([
+    [404, 404, 'The upstream does not have this.\n'],
+    [403, 403, 'The upstream refuses this.\n'],
+    [500, 502, 'The upstream gives no usable answer.\n'],
+    [503, 503, 'The upstream is out of service for now.\n'],
+  ])('that answers %i for a page with a page of its own: %i', async (status, answered, body) => {
+    const upstream = await startUpstream((_, response) => {
+      response.writeHead(status, { 'content-type': HTML }).end('<h1>Sorry</h1>');
+    });
+    const gateway = await serve([rule(pypi, { to: upstream.origin })]);
+    for (const asked of ['/simple/', '/simple/acme-cli/', '/pypi/acme-cli/json']) {
+      const got = await ask(gateway.origin, asked);
+      expect(got).toMatchObject({ status: answered, body });
+      expect(got.headers['retry-after'] !== undefined).toBe(answered >= 500);
+    }
   });
 
   test('whose page is none is at fault', async () => {
