@@ -210,6 +210,7 @@ function conclude(ruleSet: RuleSet, match: Match, request: RequestDescriptor, at
         : (upstream?.delegated ?? false),
     authorized: request.headers?.authorization !== undefined,
     merged: rule.merge,
+    accept: joined(request.headers?.accept),
   };
   const delivery = protocol.deliver(resource, context);
   const place = subject === undefined || !upstream || !protocol.rename ? '' : upstream.place(params, subject);
@@ -222,6 +223,11 @@ function conclude(ruleSet: RuleSet, match: Match, request: RequestDescriptor, at
     place,
     context,
   };
+}
+
+/** RFC 9110 §5.3: a field that came several times is one list. */
+function joined(field: string | readonly string[] | undefined): string | undefined {
+  return typeof field === 'string' || field === undefined ? field : field.join(', ');
 }
 
 /** Written out field by field: decisions of one shape each keep the hot path fast. */

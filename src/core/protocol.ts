@@ -53,6 +53,8 @@ export interface RuleContext {
   readonly authorized: boolean;
   /** Whether the upstreams of the rule are one index together. */
   readonly merged: boolean;
+  /** The media types that the client reads, if it says so: its `Accept`. */
+  readonly accept?: string | undefined;
 }
 
 /** An answer that is made here. */

@@ -7,7 +7,7 @@ import { fileAt } from './_pypi-names.ts';
 import { formOf } from './_pypi-pages.ts';
 
 /** A link of a page: its attributes by their names in HTML. */
-type Link = Readonly<Record<string, string>>;
+export type Link = Readonly<Record<string, string>>;
 
 /** The longest page that is read, in bytes; the largest projects have a tenth of it. */
 const MOST = 64 * 1_048_576;
@@ -98,7 +98,7 @@ function readJsonLinks(text: string): readonly Link[] {
 }
 
 /** PEP 691: what the keys of a file are as attributes of its link. */
-function toLink(file: JsonObject): readonly Link[] {
+export function toLink(file: JsonObject): readonly Link[] {
   if (typeof file.url !== 'string') return [];
   const link: Record<string, string> = { href: file.url + toFragment(file.hashes) };
   const requires = file['requires-python'];
@@ -121,10 +121,17 @@ function toFragment(hashes: unknown): string {
 }
 
 function write(project: string, files: ReadonlyMap<string, Link>): string {
-  const lines = [...files].map(([file, link]) => {
-    const attributes = Object.entries(link).map(([name, value]) => ` ${name}="${escapeHtml(value)}"`);
-    return `    <a${attributes.join('')}>${escapeHtml(file)}</a><br/>\n`;
-  });
+  return startPage(project) + [...files].map(([file, link]) => writeLink(file, link)).join('') + END_OF_PAGE;
+}
+
+/** A file's line of a page. */
+export function writeLink(file: string, link: Link): string {
+  const attributes = Object.entries(link).map(([name, value]) => ` ${name}="${escapeHtml(value)}"`);
+  return `    <a${attributes.join('')}>${escapeHtml(file)}</a><br/>\n`;
+}
+
+/** What a page begins with. */
+export function startPage(project: string): string {
   return `<!DOCTYPE html>
 <html>
   <head>
@@ -132,10 +139,11 @@ function write(project: string, files: ReadonlyMap<string, Link>): string {
     <title>Links for ${project}</title>
   </head>
   <body>
-${lines.join('')}  </body>
-</html>
 `;
 }
+
+/** What a page ends with. */
+export const END_OF_PAGE = '  </body>\n</html>\n';
 
 function escapeHtml(text: string): string {
   return text

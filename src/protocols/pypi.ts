@@ -5,6 +5,7 @@
  * @module
  */
 import type { Answer, Lead, Protocol, Refusal, RuleContext, Tools } from '../core/protocol.ts';
+import { readsHtmlAlone, toHtml } from './_pypi-convert.ts';
 import { findFile } from './_pypi-files.ts';
 import { answerMerged } from './_pypi-merge.ts';
 import { isProject, normalize, readFileName, versionOf } from './_pypi-names.ts';
@@ -158,11 +159,15 @@ export const pypi: Protocol<PypiResource> = {
     return version === undefined ? purl : `${purl}@${encodeURIComponent(version)}`;
   },
 
-  rewrite(resource, message, { publicUrl }) {
+  rewrite(resource, message, { publicUrl, accept }) {
     const { headers, body } = message;
     if (resource.type === 'root') return { headers: varied(headers), body: rewriteRoot(message) };
-    if (resource.type === 'page')
-      return { headers: varied(headers), body: rewritePage(message, resource.project, publicUrl) };
+    if (resource.type === 'page') {
+      const page = { ...message, body: rewritePage(message, resource.project, publicUrl) };
+      return readsHtmlAlone(accept)
+        ? toHtml(page, varied(headers), resource.project)
+        : { headers: varied(headers), body: page.body };
+    }
     if (resource.type !== 'description') return { headers, body };
     return { headers, body: rewriteLegacy(message, normalize(resource.name), publicUrl) };
   },

@@ -151,6 +151,7 @@ async function rewrite(
     resource = { type: 'page', project: 'acme-cli' } as PypiResource,
     vary = '',
     url = 'https://pypi.example/r/simple/acme-cli/',
+    accept = '*/*',
   } = {},
 ): Promise<{ text: string; headers: Message['headers'] }> {
   const bytes = Buffer.from(text, 'latin1');
@@ -164,7 +165,11 @@ async function rewrite(
       headers: { 'content-type': type, ...(vary !== '' && { vary }) },
       body: chunks(),
     },
-    { ...contextOf('auto', upstreamOf('https://pypi.example')), publicUrl: 'https://get.acme.example/py' },
+    {
+      ...contextOf('auto', upstreamOf('https://pypi.example')),
+      publicUrl: 'https://get.acme.example/py',
+      accept,
+    },
   );
   const parts: Uint8Array[] = [];
   for await (const part of message?.body ?? []) parts.push(part);
@@ -307,6 +312,85 @@ describe('a page in JSON', () => {
     expect(beside.text).toBe(page(here, `"${provenanceHere}"`));
     const other = await rewrite(page(wheel, '"/x"'), JSON_TYPE);
     expect(other.text).toBe(page(here, '"https://pypi.example/x"'));
+  });
+});
+
+describe('a client that reads HTML alone', () => {
+  const integrity = `https://pypi.example/integrity/acme-cli/1.0/${wheel}/provenance`;
+  const page = {
+    meta: { 'api-version': '1.3' },
+    files: [
+      {
+        filename: wheel,
+        url: `https://files.example/ab/${wheel}`,
+        hashes: { md5: '1', sha256: '0af1' },
+        'requires-python': '>=3.8,<4',
+        'core-metadata': { sha256: '2' },
+        provenance: integrity,
+        yanked: false,
+      },
+      { filename: sdist, url: `../../${sdist}`, hashes: {}, yanked: 'a "bad" one', 'gpg-sig': true },
+      { filename: 'nowhere.zip' },
+      'none',
+    ],
+    versions: ['1.0'],
+  };
+
+  test.each([1, 7, 100_000])('gets a page of JSON as HTML, in pieces of %i bytes', async (size) => {
+    const options = { size, accept: 'text/html' };
+    const { text, headers } = await rewrite(JSON.stringify(page), JSON_TYPE, options);
+    expect(headers).toEqual({ 'content-type': HTML, vary: 'accept' });
+    expect(text).toBe(`<!DOCTYPE html>
+<html>
+  <head>
+    <meta name="pypi:repository-version" content="1.1">
+    <title>Links for acme-cli</title>
+  </head>
+  <body>
+    <a href="${here}#sha256=0af1" data-requires-python="&gt;=3.8,&lt;4" data-core-metadata="sha256=2" data-dist-info-metadata="sha256=2" data-provenance="${provenanceHere}">${wheel}</a><br/>
+    <a href="../../files/acme-cli/${sdist}" data-yanked="a &quot;bad&quot; one" data-gpg-sig="true">${sdist}</a><br/>
+  </body>
+</html>
+`);
+  });
+
+  test('gets a page of no files too', async () => {
+    const { text } = await rewrite('{"files":[]}', JSON_TYPE, { accept: 'text/html' });
+    expect(text).toMatch(/<body>\n {2}<\/body>/);
+  });
+
+  test('gets HTML under the type that it reads', async () => {
+    const type = 'application/vnd.pypi.simple.v1+html; charset=utf-8';
+    const { text, headers } = await rewrite(`<a href="${wheel}">`, type, { accept: 'text/html' });
+    expect([text, headers['content-type']]).toEqual([`<a href="${here}">`, HTML]);
+    const untyped = await rewrite('x', 'text/plain', { accept: 'text/html' });
+    expect(untyped).toMatchObject({ text: 'x', headers: { 'content-type': 'text/plain' } });
+  });
+
+  test.each([
+    ['reads JSON', `${JSON_TYPE}, text/html;q=0.1`],
+    ['reads the latest', 'application/vnd.pypi.simple.latest+json, text/html;q=0.1'],
+    ['reads anything', 'text/html, */*;q=0.1'],
+    ['does not read HTML', 'application/xml'],
+  ])('is not one that %s', async (_, accept) => {
+    const { text, headers } = await rewrite('{"files":[]}', JSON_TYPE, { accept });
+    expect([text, headers['content-type']]).toEqual(['{"files":[]}', JSON_TYPE]);
+  });
+
+  test('is known by what it asks for', async () => {
+    const upstream = await startUpstream((_, response) => {
+      response.writeHead(200, { 'content-type': JSON_TYPE }).end(JSON.stringify(page));
+    });
+    const gateway = await serve([rule(pypi, { to: upstream.origin })]);
+    for (const [accept, type] of [
+      ['text/html', HTML],
+      ['*/*', JSON_TYPE],
+    ]) {
+      const headers = accept === undefined ? {} : { accept };
+      const got = await ask(gateway.origin, '/simple/acme-cli/', { headers });
+      expect([got.status, got.headers['content-type']]).toEqual([200, type]);
+      expect(got.body).toContain(here);
+    }
   });
 });
 
