@@ -6,7 +6,6 @@ import { served } from './lab/recording-server.ts';
 import {
   createPipProject,
   debianPip,
-  findOtherPip,
   makeTrixiePip,
   type PipProgram,
   type PipProject,
@@ -74,12 +73,10 @@ const lock = [base, cli, source].map(
 /** What builds a source distribution is Debian's, and not asked for. */
 const OFFLINE_BUILD = '--no-build-isolation';
 
-const programs: [title: string, make: () => Promise<PipProgram>, version: RegExp][] = [
+const programs: readonly [title: string, make: () => Promise<PipProgram>, version: RegExp][] = [
   ['pip of Debian 12', async () => debianPip, /^pip 23\.0\.1 /],
   ['pip of Debian 13', makeTrixiePip, /^pip 25\.1/],
 ];
-const other = await findOtherPip();
-if (other) programs.push(['the pip on the PATH', async () => other, /^pip \d/]);
 
 describe.each(programs)('%s', (_, make, version) => {
   let program: PipProgram;

@@ -18,13 +18,6 @@ export interface PipProgram {
 /** Debian's own pip on this machine. */
 export const debianPip: PipProgram = { machine: thisMachine, python: '/usr/bin/python3' };
 
-/** The pip of the Python that comes first on the `PATH`; nothing when that is Debian's own. */
-export async function findOtherPip(): Promise<PipProgram | undefined> {
-  const { ok, stdout } = await thisMachine.run('python3', ['-c', 'import pip, sys; print(sys.executable)']);
-  const python = stdout.trim();
-  return ok && python !== debianPip.python ? { machine: thisMachine, python } : undefined;
-}
-
 /** The pip of Debian 13, in a Debian of its own, which is made when it is first wanted. */
 export async function makeTrixiePip(): Promise<PipProgram> {
   const trixie = { suite: 'trixie', packages: ['python3-pip', 'python3-setuptools', 'ca-certificates'] };
