@@ -17,7 +17,8 @@ export async function readDocument(body: ByteStream, most: number): Promise<stri
   return text + decoder.decode();
 }
 
-/** Leaves a document unread. */
+/** Leaves a document unread, and its connection to others. */
 export async function leaveDocument(body: ByteStream): Promise<void> {
-  await body[Symbol.asyncIterator]().return?.();
+  // What decodes a body lets go of it only once it has begun.
+  for await (const _ of body) break;
 }

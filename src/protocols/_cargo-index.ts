@@ -1,4 +1,5 @@
 import type { ByteStream, UpstreamDocument } from '../core/protocol.ts';
+import { leaveDocument } from '../core/read-document.ts';
 
 /** The longest line of an index file, in characters: one version with all its dependencies and features. */
 const LONGEST = 1_048_576;
@@ -15,7 +16,7 @@ export async function findChecksum(
   version: string,
 ): Promise<string | undefined> {
   if (status !== 200) {
-    for await (const _ of body) break;
+    await leaveDocument(body);
     return undefined;
   }
   for await (const line of readLines(body)) {

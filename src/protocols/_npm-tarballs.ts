@@ -1,5 +1,6 @@
 import { readJsonStrings } from '../core/json-read.ts';
 import type { Answer, Lead, Refusal, Resource, Tools, UpstreamDocument } from '../core/protocol.ts';
+import { leaveDocument } from '../core/read-document.ts';
 import { baseOf, fileOf, TARBALLS } from './_npm-documents.ts';
 
 /** A tarball as its public address names it. */
@@ -78,7 +79,7 @@ function lookUp(list: string, file: string): string | undefined {
  */
 async function listTarballs({ status, url, body }: UpstreamDocument, name: string): Promise<string> {
   if (status !== 200) {
-    for await (const _ of body) break;
+    await leaveDocument(body);
     if (status >= 400 && status < 500) return String(status);
     throw new Error(`${url} answers ${status}.`);
   }

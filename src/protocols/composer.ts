@@ -15,6 +15,7 @@ import type {
   Tools,
   UpstreamDocument,
 } from '../core/protocol.ts';
+import { leaveDocument } from '../core/read-document.ts';
 import {
   type ComposerDist,
   type ComposerLayout,
@@ -228,7 +229,7 @@ async function readDocument({
   body,
 }: UpstreamDocument): Promise<{ document: unknown; url: string } | undefined> {
   if (status === 200) return { document: await readJson(body, MOST), url };
-  await body[Symbol.asyncIterator]().return?.();
+  await leaveDocument(body);
   if (status === 404 || status === 410) return undefined;
   const message = `The upstream answers ${status} for ${new URL(url).pathname}.`;
   return fail({ status: status === 401 || status === 403 ? status : 502, message });

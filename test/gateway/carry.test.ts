@@ -1,10 +1,11 @@
+import { randomBytes } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, test, vi } from 'vitest';
 
 import { toNodeHandler } from '../../src/adapters/node.ts';
 import { compileRules } from '../../src/core/compile.ts';
 import type { Answer, Lead, Protocol, Tools } from '../../src/core/protocol.ts';
-import { readDocument } from '../../src/core/read-document.ts';
+import { leaveDocument, readDocument } from '../../src/core/read-document.ts';
 import { type RuleConfig, rule } from '../../src/core/rule.ts';
 import { UpstreamError } from '../../src/gateway/transport.ts';
 import { file } from '../../src/protocols/file.ts';
@@ -241,6 +242,20 @@ describe.each(transports)('what a document of the upstream leads to, over %s', (
     });
     expect(await ask(gateway.origin, '/x')).toMatchObject({ status: 302 });
     expect(count).toBe(2);
+  });
+
+  test('that is left unread keeps no connection', async () => {
+    const bytes = gzipSync(randomBytes(30_000_000), { level: 0 });
+    const upstream = await startUpstream(
+      (_, response) => void response.writeHead(404, { 'content-encoding': 'gzip' }).end(bytes),
+    );
+    const leaving = carrying(async (tools) => {
+      await leaveDocument((await tools.fetch({ type: 'page', path: '/index' } as Page)).body);
+      return { status: 404, headers: {}, body: '' };
+    });
+    const gateway = await serve([rule(leaving, { to: upstream.origin })], { transport: createTransport() });
+    await Promise.all(Array.from({ length: 10 }, () => ask(gateway.origin, '/x')));
+    await eventually(() => upstream.underWay).toBe(0);
   });
 
   test('is looked up anew when the line leads elsewhere', async () => {
