@@ -6,7 +6,8 @@
  * @module
  */
 import { rewriteJsonStrings } from '../core/json-rewrite.ts';
-import type { Answer, ByteStream, Protocol, Refusal, Tools } from '../core/protocol.ts';
+import { refusePlainly } from '../core/plain-refusal.ts';
+import type { ByteStream, Protocol, Tools } from '../core/protocol.ts';
 import { leaveDocument } from '../core/read-document.ts';
 
 /** A document of a channel: `/<channel>/channeldata.json`, `/<channel>/notices.json`. */
@@ -104,11 +105,11 @@ export const conda: Protocol<CondaResource> = {
     const base = await findBase(channel, subdir, tools);
     if (base === '') return { url: tools.locate(resource), status: 302 };
     if (resource.type === 'metadata')
-      return refuse({ status: 404, message: 'Of this channel there is `repodata.json` only.' });
+      return refusePlainly({ status: 404, message: 'Of this channel there is `repodata.json` only.' });
     return { url: new URL(file, base).href, status: 302 };
   },
 
-  refuse,
+  refuse: refusePlainly,
 
   purl(resource) {
     if (resource.type !== 'package') return undefined;
@@ -185,12 +186,4 @@ async function readBase(body: ByteStream): Promise<string | undefined> {
 }
 
 /** Addresses in it would lead around this place, and it cannot be rewritten; clients take `repodata.json.zst` then. */
-const NO_SHARDS = refuse({ status: 404, message: 'There is no sharded index here.' });
-
-function refuse({ status, message, headers }: Refusal): Answer {
-  return {
-    status,
-    headers: { 'content-type': 'text/plain; charset=utf-8', ...headers },
-    body: `${message}\n`,
-  };
-}
+const NO_SHARDS = refusePlainly({ status: 404, message: 'There is no sharded index here.' });

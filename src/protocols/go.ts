@@ -4,7 +4,9 @@
  * @see https://go.dev/ref/mod#goproxy-protocol
  * @module
  */
-import type { Answer, Protocol, Refusal } from '../core/protocol.ts';
+
+import { refusePlainly } from '../core/plain-refusal.ts';
+import type { Protocol } from '../core/protocol.ts';
 
 /** What is known of a module: `/<module>/@v/list` or `/<module>/@latest`. */
 export interface GoVersions {
@@ -70,11 +72,7 @@ export const go: Protocol<GoResource> = {
   deliver: () => ({ type: 'redirect', status: 302 }),
 
   // 404 lets go ask the next proxy of its list, and go prints what is plain text.
-  refuse: ({ status, message, headers }: Refusal): Answer => ({
-    status,
-    headers: { 'content-type': 'text/plain; charset=utf-8', ...headers },
-    body: `${message}\n`,
-  }),
+  refuse: refusePlainly,
 
   purl(resource) {
     if (resource.type === 'sumdb') return undefined;

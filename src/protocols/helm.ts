@@ -4,7 +4,9 @@
  * @see https://helm.sh/docs/topics/chart_repository/
  * @module
  */
-import type { Answer, Lead, Protocol, Refusal, Tools } from '../core/protocol.ts';
+
+import { refusePlainly } from '../core/plain-refusal.ts';
+import type { Answer, Lead, Protocol, Tools } from '../core/protocol.ts';
 import { leaveDocument } from '../core/read-document.ts';
 import { rewriteIndex } from './_helm-index.ts';
 
@@ -93,7 +95,7 @@ export const helm: Protocol<HelmResource> = {
     return resource.type === 'chart' ? findChart(resource, tools) : refuseStatus(404);
   },
 
-  refuse,
+  refuse: refusePlainly,
 
   rewrite(resource, { headers, body }, { publicUrl }) {
     if (resource.type !== 'index') return { headers, body };
@@ -191,14 +193,6 @@ function withEnd(url: URL, file: string): string {
 
 function refuseStatus(status: number): Answer {
   if (status === 401 || status === 403)
-    return refuse({ status, message: 'The chart repository does not give this to this client.' });
-  return refuse({ status: 404, message: 'The chart repository does not have this.' });
-}
-
-function refuse({ status, message, headers }: Refusal): Answer {
-  return {
-    status,
-    headers: { 'content-type': 'text/plain; charset=utf-8', ...headers },
-    body: `${message}\n`,
-  };
+    return refusePlainly({ status, message: 'The chart repository does not give this to this client.' });
+  return refusePlainly({ status: 404, message: 'The chart repository does not have this.' });
 }

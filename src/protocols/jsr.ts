@@ -5,6 +5,7 @@
  * @module
  */
 import { definePath } from '../core/path.ts';
+import { refusePlainly } from '../core/plain-refusal.ts';
 import type { Protocol } from '../core/protocol.ts';
 
 /** The versions of a package: `/@<scope>/<name>/meta.json`. */
@@ -80,11 +81,7 @@ export const jsr: Protocol<JsrResource> = {
   // Deno takes no redirect from JSR ("Redirects in the JSR registry are not supported"); modules are small.
   deliver: () => ({ type: 'proxy', delivery: 'stream' }),
 
-  refuse: ({ status, message, headers }) => ({
-    status,
-    headers: { 'content-type': 'text/plain; charset=utf-8', ...headers },
-    body: `${message}\n`,
-  }),
+  refuse: refusePlainly,
 
   usage: (subject, publicUrl) => `JSR_URL=${publicUrl}/ deno add jsr:${subject}`,
 };

@@ -4,7 +4,9 @@
  * @see https://maven.apache.org/repository/layout.html
  * @module
  */
-import type { Answer, Protocol, Refusal } from '../core/protocol.ts';
+
+import { refusePlainly } from '../core/plain-refusal.ts';
+import type { Protocol } from '../core/protocol.ts';
 
 /** A file of one version: a jar, a POM, or what stands beside it, such as a checksum. */
 export interface MavenFile {
@@ -119,12 +121,12 @@ export const maven: Protocol<MavenResource> = {
       case 'prefixes': {
         // A client takes what the list of one upstream leaves out for missing, and the next one would have it.
         const message = 'There is no list of everything here.';
-        return { type: 'respond', answer: toAnswer({ status: 404, message }) };
+        return { type: 'respond', answer: refusePlainly({ status: 404, message }) };
       }
       case 'write': {
         const message = 'This address is for resolving; deploy to the repository itself.';
         const headers = { allow: 'GET, HEAD' };
-        return { type: 'respond', answer: toAnswer({ status: 405, message, headers }) };
+        return { type: 'respond', answer: refusePlainly({ status: 405, message, headers }) };
       }
       default:
         // Nothing names an address, and clients resolve against the one they asked.
@@ -132,7 +134,7 @@ export const maven: Protocol<MavenResource> = {
     }
   },
 
-  refuse: toAnswer,
+  refuse: refusePlainly,
 
   purl(resource) {
     if (resource.type === 'metadata') return resource.artifactId === undefined ? undefined : purlOf(resource);
@@ -206,12 +208,4 @@ function purlOfFile(resource: MavenFile): string | undefined {
   const [, classifier, type] = /^(?:-([\w.~-]+?))?\.((?:tar\.)?\w+)$/.exec(named.slice(precise.length)) ?? [];
   if (type === undefined) return purl;
   return `${purl}?${classifier === undefined ? '' : `classifier=${classifier}&`}type=${type}`;
-}
-
-function toAnswer({ status, message, headers }: Refusal): Answer {
-  return {
-    status,
-    headers: { 'content-type': 'text/plain; charset=utf-8', ...headers },
-    body: `${message}\n`,
-  };
 }

@@ -6,7 +6,9 @@
  */
 import { isObject, type JsonObject, readJson } from '../core/json-document.ts';
 import { rewriteJsonValues } from '../core/json-values.ts';
+import { refusePlainly } from '../core/plain-refusal.ts';
 import type { Answer, Lead, Protocol, Refusal, RuleContext, Tools } from '../core/protocol.ts';
+import { leaveDocument } from '../core/read-document.ts';
 
 /** The service index, which says where everything else is: `/index.json`. */
 export interface NugetIndex {
@@ -127,7 +129,7 @@ export const nuget: Protocol<NugetResource> = {
 
   async carry(resource, context, tools) {
     const index = await readIndex(tools);
-    if (!Array.isArray(index)) return toAnswer(index as Refusal);
+    if (!Array.isArray(index)) return refusePlainly(index as Refusal);
     const entries = index as readonly Entry[];
     return resource.type === 'index' ? answerIndex(entries, context) : locate(entries, resource);
   },
@@ -146,7 +148,7 @@ export const nuget: Protocol<NugetResource> = {
     };
   },
 
-  refuse: toAnswer,
+  refuse: refusePlainly,
 
   purl: (resource) =>
     resource.type === 'content' ? `pkg:nuget/${resource.id}@${resource.version}` : undefined,
@@ -181,7 +183,7 @@ async function readIndex(tools: Tools): Promise<readonly Entry[] | Refusal> {
     .keep('index', KEPT, async () => {
       const { status, url, body } = await tools.fetch({ type: 'index' });
       if (status === 200) return JSON.stringify(listEntries(await readJson(body, MOST), url));
-      await body[Symbol.asyncIterator]().return?.();
+      await leaveDocument(body);
       refusal = toRefusal(status);
       throw new Error(refusal.message);
     })
@@ -333,13 +335,5 @@ function writeContent({ publicUrl, id, version }: Place): string | undefined {
 }
 
 function refuseUnknown(what: string): Answer {
-  return toAnswer({ status: 404, message: `The upstream has no ${what}.` });
-}
-
-function toAnswer({ status, message, headers }: Refusal): Answer {
-  return {
-    status,
-    headers: { 'content-type': 'text/plain; charset=utf-8', ...headers },
-    body: `${message}\n`,
-  };
+  return refusePlainly({ status: 404, message: `The upstream has no ${what}.` });
 }

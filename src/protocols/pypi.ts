@@ -4,6 +4,8 @@
  * @see https://packaging.python.org/en/latest/specifications/simple-repository-api/
  * @module
  */
+
+import { refusePlainly } from '../core/plain-refusal.ts';
 import type { Answer, Lead, Protocol, Refusal, RuleContext, Tools } from '../core/protocol.ts';
 import { readsHtmlAlone, toHtml } from './_pypi-convert.ts';
 import { findFile } from './_pypi-files.ts';
@@ -118,7 +120,7 @@ export const pypi: Protocol<PypiResource> = {
       message: 'This address is for installing; upload to the index itself.',
       headers: { allow: 'GET, HEAD' },
     };
-    return { type: 'respond', answer: toAnswer(refusal) };
+    return { type: 'respond', answer: refusePlainly(refusal) };
   },
 
   async carry(resource, context, tools) {
@@ -129,7 +131,7 @@ export const pypi: Protocol<PypiResource> = {
             resource.project,
             [tools, ...tools.others],
             (own) => locate(own, resource),
-            toAnswer,
+            refusePlainly,
           );
         // A client takes the addresses of files from this page, and may write them into its lock file.
         return { url: locate(tools, resource), status: 302, delivery: 'rewrite' };
@@ -139,11 +141,11 @@ export const pypi: Protocol<PypiResource> = {
       case 'file':
         return findIn(resource, context, tools);
       default:
-        return toAnswer({ status: 404, message: 'There is no such page.' });
+        return refusePlainly({ status: 404, message: 'There is no such page.' });
     }
   },
 
-  refuse: toAnswer,
+  refuse: refusePlainly,
 
   challenge: (_, { publicUrl }) => challengeOf(publicUrl),
 
@@ -233,7 +235,7 @@ function findAt(
   return findFile(resource, tools, {
     page: locate(tools, { type: 'page', project: resource.project }),
     refuse: (refusal) =>
-      toAnswer(delegated && refusal.status === 401 ? withChallenge(refusal, publicUrl) : refusal),
+      refusePlainly(delegated && refusal.status === 401 ? withChallenge(refusal, publicUrl) : refusal),
   });
 }
 
@@ -253,8 +255,4 @@ function varied(headers: Readonly<Record<string, string>>): Readonly<Record<stri
   const fields = vary.split(',').map((field) => field.trim().toLowerCase());
   if (fields.includes('accept') || fields.includes('*')) return headers;
   return { ...headers, vary: vary === '' ? 'accept' : `${vary}, accept` };
-}
-
-function toAnswer({ status, message, headers }: Refusal): Answer {
-  return { status, headers: { 'content-type': TEXT, ...headers }, body: `${message}\n` };
 }

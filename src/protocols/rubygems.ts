@@ -4,7 +4,9 @@
  * @see https://guides.rubygems.org/rubygems-org-compact-index-api/
  * @module
  */
-import type { Answer, Protocol, Refusal } from '../core/protocol.ts';
+
+import { refusePlainly } from '../core/plain-refusal.ts';
+import type { Protocol } from '../core/protocol.ts';
 
 /** The source itself, which gem asks for by HEAD to learn whether it is there: `/`. */
 export interface RubygemsRoot {
@@ -122,7 +124,7 @@ export const rubygems: Protocol<RubygemsResource> = {
         message: 'This address is for installing; push to the source itself.',
         headers: { allow: 'GET, HEAD' },
       };
-      return { type: 'respond', answer: toAnswer(refusal) };
+      return { type: 'respond', answer: refusePlainly(refusal) };
     }
     // gem asks everything else where this was answered from (Gem::Source, dependency_resolver_set).
     if (resource.type === 'root') return { type: 'proxy', delivery: 'stream' };
@@ -131,7 +133,7 @@ export const rubygems: Protocol<RubygemsResource> = {
     return { type: 'redirect', status: 302 };
   },
 
-  refuse: toAnswer,
+  refuse: refusePlainly,
 
   purl(resource) {
     if (resource.type !== 'gem' && resource.type !== 'specification') return undefined;
@@ -177,12 +179,4 @@ function parseFullName(type: RubygemsFile['type'], text: string): RubygemsFile |
 
 function fullNameOf({ name, version, platform }: RubygemsFile): string {
   return `${name}-${version}${platform === undefined ? '' : `-${platform}`}`;
-}
-
-function toAnswer({ status, message, headers }: Refusal): Answer {
-  return {
-    status,
-    headers: { 'content-type': 'text/plain; charset=utf-8', ...headers },
-    body: `${message}\n`,
-  };
 }

@@ -4,7 +4,9 @@
  * @see https://go.dev/ref/mod#vcs-find
  * @module
  */
-import type { Answer, Protocol, Refusal } from '../core/protocol.ts';
+
+import { refusePlainly } from '../core/plain-refusal.ts';
+import type { Answer, Protocol } from '../core/protocol.ts';
 import { findParameter } from '../core/query.ts';
 
 /** The page of a module, or of a package in it: `/<module>/<package>`. */
@@ -56,13 +58,13 @@ export const vanity: Protocol<VanityPage> = {
       type: 'refer',
       answer(target) {
         const source = readSource(target, module);
-        if (!source) return toAnswer({ status: 500, message: UNKNOWN });
+        if (!source) return refusePlainly({ status: 500, message: UNKNOWN });
         return type === 'import' ? toImport(prefix, prefix + path, source) : toDocs(prefix + path, source);
       },
     };
   },
 
-  refuse: toAnswer,
+  refuse: refusePlainly,
 
   // purl-spec, "golang": namespace and name are in lower case.
   purl: ({ module }, publicUrl) =>
@@ -117,12 +119,4 @@ function docsOf(importPath: string, { docs }: Source): string {
 
 function escapeHtml(text: string): string {
   return text.replace(/[&<>"']/g, (sign) => `&#${sign.charCodeAt(0)};`);
-}
-
-function toAnswer({ status, message, headers }: Refusal): Answer {
-  return {
-    status,
-    headers: { 'content-type': 'text/plain; charset=utf-8', ...headers },
-    body: `${message}\n`,
-  };
 }

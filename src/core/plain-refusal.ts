@@ -1,0 +1,10 @@
+import type { Answer, Refusal } from './protocol.ts';
+
+/** A refusal as plain text, for clients that print what they are sent. */
+export function refusePlainly({ status, message, headers }: Refusal): Answer {
+  return {
+    status,
+    headers: { 'content-type': 'text/plain; charset=utf-8', ...headers },
+    body: `${message}\n`,
+  };
+}
