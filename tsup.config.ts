@@ -18,6 +18,7 @@ const indexes = [...readdirSync('src'), 'gateway/credentials']
 
 const library = entries([
   'src/index.ts',
+  'src/rules/regexp.ts',
   ...new Set([...indexes, ...filesOf('src/protocols'), ...filesOf('src/adapters')]),
 ]);
 

@@ -34,24 +34,31 @@ export {
   type RuleIssue,
 } from './core/errors.ts';
 export { type Consideration, type Explanation, explain } from './core/explain.ts';
+export type { Expression } from './core/expression.ts';
+export type { Option, OptionShape, Options, OptionType } from './core/options.ts';
 export { definePath, type PathCodec } from './core/path.ts';
 export { PatternError } from './core/pattern.ts';
 export type {
   Admission,
   Answer,
   ByteStream,
+  CarriedAnswer,
+  ClientReport,
   Delivery,
   Lead,
   Message,
   Mode,
+  Neighbour,
   Passage,
   Protocol,
   ProtocolRequest,
   Refusal,
   Resource,
   RuleContext,
+  ShortTarget,
   ShownCredential,
   SubjectKind,
+  Tie,
   Tools,
   UpstreamDocument,
   UpstreamInfo,

@@ -18,6 +18,7 @@ const onlyIn: readonly (readonly [what: RegExp, where: RegExp])[] = [
   [/^path-to-regexp$/, /^core\/path\.ts$/],
   [/^zod(\/|$)/, /^rules\/schema\.ts$/],
   [/^yaml$/, /^rules\//],
+  [/^re2js$/, /^rules\/regexp\.ts$/],
   [/^commander$/, /^cli\//],
   [/^node:/, /^(cli|adapters|rules(?!\/schema\.ts)|gateway\/.*node)/],
 ];

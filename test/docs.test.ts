@@ -12,6 +12,7 @@ import { addServe } from '../src/cli/serve.ts';
 import { ISSUE_CODES, isRuleError, type Protocol } from '../src/index.ts';
 import { knownRegistries } from '../src/protocols/_oci-registries.ts';
 import { parseRules, ruleFileJsonSchema } from '../src/rules/index.ts';
+import { regexp } from '../src/rules/regexp.ts';
 import { testProtocol } from './protocols/test-protocol.ts';
 
 /** A block of code in a page. */
@@ -72,7 +73,7 @@ describe('a rule file in the docs', () => {
 /** The codes of everything that is wrong with a rule file, or doubtful. */
 function codesOf(text: string, env: Readonly<Record<string, string>>, commands = true): readonly string[] {
   try {
-    return parseRules(text, { file: 'turnout.yaml', env, commands }).warnings.map(({ code }) => code);
+    return parseRules(text, { file: 'turnout.yaml', env, commands, regexp }).warnings.map(({ code }) => code);
   } catch (error) {
     if (!isRuleError(error)) throw error;
     return error.issues.map(({ code }) => code);

@@ -26,6 +26,7 @@ export function createNodeCore(rules: RuleSet | RuleSource, options: AdapterOpti
     onUpstreamError,
     onCredentialError,
     onRateLimit,
+    onReport,
   } = options;
   const origin = checkPublicOrigin(options.publicOrigin);
   const readForwarded = createReadForwarded(trustProxy);
@@ -35,6 +36,7 @@ export function createNodeCore(rules: RuleSet | RuleSource, options: AdapterOpti
     onUpstreamError,
     onCredentialError,
     onRateLimit,
+    onReport,
   });
 
   return (request, response, next) => {

@@ -44,6 +44,7 @@ export function toFetchHandler(rules: RuleSet | RuleSource, options: FetchHandle
     onUpstreamError,
     onCredentialError,
     onRateLimit,
+    onReport,
   } = options;
   const origin = checkPublicOrigin(options.publicOrigin);
   const readForwarded = createReadForwarded(trustProxy);
@@ -53,6 +54,7 @@ export function toFetchHandler(rules: RuleSet | RuleSource, options: FetchHandle
     onUpstreamError,
     onCredentialError,
     onRateLimit,
+    onReport,
   });
 
   return async (request) => {

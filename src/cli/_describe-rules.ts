@@ -1,6 +1,6 @@
 import type { RuleSet } from '../core/compile.ts';
 import type { CompiledRule } from '../core/compiled-rule.ts';
-import { flatten, parseTemplate } from '../core/path.ts';
+import { writeExample } from '../core/example.ts';
 
 /** The most rules that are shown one by one. */
 const MOST = 20;
@@ -18,20 +18,7 @@ function describeRule(rule: CompiledRule, address: string): readonly string[] {
   const base =
     (host === undefined ? address : `https://${host.replace(/^\*/, '<name>')}`) + rule.at.slice(0, -1);
   return [
-    `${rule.name}: ${rule.protocol.name} ${rule.match ?? 'everything'}${origins === '' ? '' : ` → ${origins}`}`,
-    `  ${rule.protocol.usage(example(rule), base)}`,
+    `${rule.name}: ${rule.protocol.name} ${rule.match.join(', ') || 'everything'}${origins === '' ? '' : ` → ${origins}`}`,
+    `  ${rule.protocol.usage(writeExample(rule), base)}`,
   ];
-}
-
-/** The pattern with its variables as a reader fills them in: `/cli/<version>/acme-<platform>.tar.gz`. */
-function example({ match, protocol }: CompiledRule): string {
-  const start = protocol.subjects === 'path' ? '/' : '';
-  if (match === undefined) return `${start}<name>`;
-  const [path = '', query] = match.split('?');
-  const text = (flatten(parseTemplate(path))[0] ?? [])
-    .map((token) =>
-      token.type === 'text' ? token.value : `<${/^\d/.test(token.name) ? 'name' : token.name}>`,
-    )
-    .join('');
-  return query === undefined ? text : `${text}?${query.replace(/[:*](\w+)/g, '<$1>')}`;
 }

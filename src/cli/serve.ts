@@ -9,8 +9,8 @@ import { createAccessLog, type LogFormat } from './_access-log.ts';
 import { createAdmin } from './_admin.ts';
 import { describeRules } from './_describe-rules.ts';
 import { drain } from './_drain.ts';
+import { createGatewayLog } from './_gateway-log.ts';
 import { complain, count, fail, print } from './_output.ts';
-import { createUpstreamLog } from './_upstream-log.ts';
 
 /** The environment's name for the secret that instances share which serve clients with credentials of their own. */
 const TOKEN_KEY = 'TURNOUT_TOKEN_KEY';
@@ -98,7 +98,7 @@ async function start(file: string, options: ServeOptions): Promise<void> {
     publicOrigin: options.publicOrigin,
     onResponse: createAccessLog(options.log),
     tokenKey: process.env[TOKEN_KEY],
-    ...createUpstreamLog(),
+    ...createGatewayLog(options.log),
   });
   const server = createServer(
     { headersTimeout: 10_000, requestTimeout: 60_000, connectionsCheckingInterval: 1000 },

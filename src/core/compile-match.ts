@@ -1,19 +1,18 @@
 import type { Report } from './errors.ts';
+import type { Expression } from './expression.ts';
 import { compileMatcher } from './matcher.ts';
 import { flatten, listNames, parseTemplate } from './path.ts';
-import { PatternError, type PatternToken } from './pattern.ts';
+import { PatternError, type PatternToken, type TemplateToken } from './pattern.ts';
 import type { Rule } from './rule.ts';
-import type { QueryCondition } from './rule-index.ts';
+import type { Pattern, QueryCondition } from './rule-index.ts';
+import { parseUriTemplate, type UriParameter } from './uri-template.ts';
 
 /** A pattern, checked. */
 export interface Match {
-  /** The sequences that its optional groups make; `tokens` is `undefined` for a rule without a pattern. */
-  readonly alternatives: readonly {
-    readonly tokens: readonly PatternToken[] | undefined;
-    readonly names: readonly string[];
-  }[];
-  /** What it asks of the query. */
-  readonly query: readonly QueryCondition[];
+  /** The patterns as written; empty for every name. */
+  readonly sources: readonly string[];
+  /** The sequences that its patterns and their optional groups make. */
+  readonly alternatives: readonly Alternative[];
   /** The names that every alternative has. */
   readonly always: ReadonlySet<string>;
   /** The names that only some alternatives have. */
@@ -24,11 +23,21 @@ export interface Match {
   readonly rest: string | undefined;
 }
 
+/** One of the forms that a pattern has. */
+export interface Alternative {
+  /** The pattern without optional groups; `undefined` for every name. */
+  readonly pattern: Pattern;
+  /** The names of its variables. */
+  readonly names: readonly string[];
+  /** What it asks of the query. */
+  readonly query: readonly QueryCondition[];
+}
+
 const NONE: ReadonlySet<string> = new Set();
 
 const EVERYTHING: Match = {
-  alternatives: [{ tokens: undefined, names: [] }],
-  query: [],
+  sources: [],
+  alternatives: [{ pattern: undefined, names: [], query: [] }],
   always: NONE,
   sometimes: NONE,
   fromQuery: NONE,
@@ -39,24 +48,59 @@ const EVERYTHING: Match = {
 export const BROKEN: Match = { ...EVERYTHING };
 
 /** Compiles the `match` of a rule; what is wrong is reported, and then the result is `BROKEN`. */
-export function compileMatch({ match, protocol }: Rule, report: Report): Match {
+export function compileMatch({ match, protocol, syntax }: Rule, report: Report): Match {
   if (match === undefined) return EVERYTHING;
-  const problem = findStartProblem(match, protocol.subjects);
+  if (typeof match === 'object' && 'exec' in match) return ofExpression(match);
+  const list = typeof match === 'string' ? [match] : match;
+  if (list.length === 0)
+    report('invalid_match', ['match'], 'The list of patterns is empty; leave `match` out for every name.');
+  const alternatives = list.map((text, index) => {
+    const key = typeof match === 'string' ? ['match'] : ['match', index];
+    return compilePattern(text, syntax, protocol.subjects, key, report);
+  });
+  if (list.length === 0 || alternatives.includes(undefined)) return BROKEN;
+  return join(
+    list,
+    alternatives.flatMap((some) => some ?? []),
+  );
+}
+
+/** The groups of an expression have values, if only empty ones, whenever it matches. */
+function ofExpression(expression: Expression): Match {
+  const { names, source } = expression;
+  return {
+    ...EVERYTHING,
+    sources: [source],
+    alternatives: [{ pattern: expression, names, query: [] }],
+    always: toSet(names),
+  };
+}
+
+function compilePattern(
+  text: string,
+  syntax: Rule['syntax'],
+  subjects: 'name' | 'path',
+  key: readonly (string | number)[],
+  report: Report,
+): readonly Alternative[] | undefined {
+  const problem = findStartProblem(text, subjects);
   if (problem) {
-    report('invalid_match', ['match'], problem);
-    return BROKEN;
+    report('invalid_match', key, problem);
+    return undefined;
   }
   try {
-    const [path, query] = splitQuery(match);
-    return checkNames(join(path, compileQuery(query)), report);
+    const alternatives = syntax === 'rfc6570' ? readUriTemplate(text) : readTemplate(text);
+    checkNames(alternatives, key, report);
+    return alternatives;
   } catch (error) {
     if (!(error instanceof PatternError)) throw error;
-    report('invalid_match', ['match'], `\`${match}\` is not a pattern: ${error.message}.`);
-    return BROKEN;
+    report('invalid_match', key, `\`${text}\` is not a pattern: ${error.message}.`);
+    return undefined;
   }
 }
 
 function findStartProblem(match: string, subjects: 'name' | 'path'): string | undefined {
+  // RFC 6570 writes a slash that comes with its variable as `{/name}`.
   const slash = /^\{?\//.test(match);
   if (subjects === 'path' && !slash) return `The pattern is matched on the path; write \`/${match}\`.`;
   if (subjects === 'name' && slash)
@@ -64,47 +108,78 @@ function findStartProblem(match: string, subjects: 'name' | 'path'): string | un
   return match === '' ? 'The pattern is empty; leave `match` out for every name.' : undefined;
 }
 
-function join(path: string, query: readonly QueryCondition[]): Match {
-  const sequences = flatten(parseTemplate(path));
-  const alternatives = sequences.map((tokens) => ({ tokens, names: listNames(tokens) }));
+function readTemplate(text: string): readonly Alternative[] {
+  const [path, query] = splitQuery(text);
+  return toAlternatives(parseTemplate(path), compileQuery(query));
+}
+
+function readUriTemplate(text: string): readonly Alternative[] {
+  const { path, query } = parseUriTemplate(text);
+  return toAlternatives(path, query.map(compileParameter));
+}
+
+function toAlternatives(
+  path: readonly TemplateToken[],
+  query: readonly QueryCondition[],
+): readonly Alternative[] {
+  return flatten(path).map((pattern) => {
+    const names = listNames(pattern);
+    if (names.length > 0) compileMatcher(pattern);
+    return { pattern, names, query };
+  });
+}
+
+function join(sources: readonly string[], alternatives: readonly Alternative[]): Match {
   // Most patterns are names as they are.
-  if (query.length === 0 && alternatives.every(({ names }) => names.length === 0))
-    return { ...EVERYTHING, alternatives };
-  for (const tokens of sequences) compileMatcher(tokens);
-  const queryNames = query.flatMap(({ names }) => names);
-  const [first = [], ...others] = alternatives.map(({ names }) => [...names, ...queryNames]);
-  const always = toSet(first.filter((name) => others.every((list) => list.includes(name))));
-  const last = sequences.map((tokens) => tokens.at(-1));
+  if (alternatives.every(({ names, query }) => names.length === 0 && query.length === 0))
+    return { ...EVERYTHING, sources, alternatives };
+  const lists = alternatives.map(({ names, query }) => ({
+    all: [...names, ...query.flatMap((condition) => condition.names)],
+    sure: [...names, ...query.flatMap((condition) => (condition.optional ? [] : condition.names))],
+  }));
+  const [first, ...others] = lists;
+  const always = toSet((first?.sure ?? []).filter((name) => others.every(({ sure }) => sure.includes(name))));
+  const last = alternatives.map(({ pattern }) => lastOf(pattern));
   const rest = last[0]?.type === 'wildcard' ? last[0].name : undefined;
   return {
+    sources,
     alternatives,
-    query,
     always,
-    sometimes:
-      others.length === 0 ? NONE : toSet([first, ...others].flat().filter((name) => !always.has(name))),
-    fromQuery: toSet(queryNames),
+    sometimes: toSet(lists.flatMap(({ all }) => all).filter((name) => !always.has(name))),
+    fromQuery: toSet(alternatives.flatMap(({ query }) => query.flatMap(({ names }) => names))),
     rest: last.every((token) => token?.type === 'wildcard' && token.name === rest) ? rest : undefined,
   };
+}
+
+function lastOf(pattern: Pattern): PatternToken | undefined {
+  return pattern && !('exec' in pattern) ? pattern.at(-1) : undefined;
 }
 
 function toSet(names: readonly string[]): ReadonlySet<string> {
   return names.length === 0 ? NONE : new Set(names);
 }
 
-function checkNames(match: Match, report: Report): Match {
-  const queryNames = match.query.flatMap(({ names }) => names);
-  for (const { names } of match.alternatives) {
-    const all = [...names, ...queryNames];
+function checkNames(
+  alternatives: readonly Alternative[],
+  key: readonly (string | number)[],
+  report: Report,
+): void {
+  for (const { names, query } of alternatives) {
+    const all = [...names, ...query.flatMap((condition) => condition.names)];
     const twice = all.find((name, index) => all.indexOf(name) !== index);
     if (twice === undefined) continue;
     report(
       'conflicting_parameter',
-      ['match'],
+      key,
       `The variable \`${twice}\` stands twice in this pattern; give each its own name.`,
     );
     break;
   }
-  return match;
+}
+
+/** A parameter of an RFC 6570 template. */
+function compileParameter({ key, value, optional }: UriParameter): QueryCondition {
+  return { key, elements: compileMatcher(value), names: listNames(value), optional };
 }
 
 /** Splits a pattern at its first `?` that is not escaped or quoted. */
@@ -124,7 +199,7 @@ function compileQuery(query: string | undefined): readonly QueryCondition[] {
     const elements = compileMatcher(
       tokens.map((token) => (token.type === 'param' ? { ...token, type: 'wildcard' } : token)),
     );
-    return { key, elements, names: listNames(tokens) };
+    return { key, elements, names: listNames(tokens), optional: false };
   });
 }
 

@@ -7,7 +7,15 @@ import { listNames } from './path.ts';
 import type { TemplateToken } from './pattern.ts';
 import type { Rule, UpstreamConfig } from './rule.ts';
 import { suggest } from './suggest.ts';
-import { type Encode, expand, listRequired, type Params, parseTarget, type TargetAddress } from './target.ts';
+import {
+  type Encode,
+  expand,
+  listRequired,
+  type Params,
+  parseTarget,
+  type TargetAddress,
+  type TargetProblem,
+} from './target.ts';
 
 /** Compiles the `to` of a rule: every address checked against its `match`. */
 export function compileUpstreams(
@@ -31,12 +39,12 @@ export function compileUpstreams(
     const config = typeof entry === 'string' ? { url: entry } : entry;
     const key: (string | number)[] = Array.isArray(to) ? ['to', index] : ['to'];
     if (typeof entry !== 'string') key.push('url');
-    const address = parseTarget(config.url);
+    const address = readTarget(rule, config.url);
     if ('code' in address) {
       report(address.code, key, address.message);
       continue;
     }
-    if (match !== BROKEN) checkVariables(address, match, key, report, warn);
+    if (match !== BROKEN) checkVariables(rule, address, match, key, report, warn);
     checkAllow(config.allow, key, report);
     const auth = config.auth ?? rule.auth;
     warnDoubts(rule, address, hosts, auth, key, warn);
@@ -48,10 +56,21 @@ export function compileUpstreams(
   return [...upstreams];
 }
 
+/** Reads an address, or a short form of the protocol's. */
+function readTarget(
+  { protocol, syntax }: Rule,
+  text: string,
+): (TargetAddress & { readonly kind?: string }) | TargetProblem {
+  const short = protocol.expandTarget?.(text);
+  if (typeof short === 'string') return { code: 'invalid_target', message: short };
+  const address = parseTarget(short?.url ?? text, syntax);
+  return short && !('code' in address) ? { ...address, kind: short.kind } : address;
+}
+
 function compileUpstream(
   { protocol }: Rule,
   match: Match,
-  address: TargetAddress,
+  address: TargetAddress & { readonly kind?: string },
   allow: readonly string[],
   auth: Authentication | undefined,
 ): CompiledUpstream {
@@ -61,12 +80,28 @@ function compileUpstream(
     host: origin.slice(origin.indexOf('//') + 2),
     authenticated: auth !== undefined,
     delegated: auth === 'client',
+    kind: address.kind,
     allow: allow.map((host) => host.toLowerCase()),
+    needs: listNeeds(protocol, match, address),
     place: compilePlace(protocol, match, address, encoding(match.fromQuery, encodeDelimiters, asItIs)),
-    query: filling(address.query, encoding(match.fromQuery, asItIs, encodeAmpersands)),
+    query: fillingQuery(address.query, encoding(match.fromQuery, asItIs, encodeAmpersands)),
   };
   if (auth && auth !== 'client') holdCredential(upstream, auth);
   return upstream;
+}
+
+const NO_NEEDS: readonly string[] = [];
+
+/** The variables of a protocol's own that an address cannot do without, and that some resources lack. */
+function listNeeds(
+  { variables = [] }: Rule['protocol'],
+  match: Match,
+  { path, query }: TargetAddress,
+): readonly string[] {
+  if (variables.length === 0) return NO_NEEDS;
+  return [...listRequired(path), ...listRequired(query)].filter(
+    (name) => variables.includes(name) && !match.always.has(name),
+  );
 }
 
 /** Says where a subject is: under the same name, below a base, or where a template says. */
@@ -84,7 +119,7 @@ function compilePlace(
   if (listNames([...path, ...query]).length > 0) return filling(template, encode);
   const base = expand(named ? template : mount, {}, encode);
   if (match.rest !== undefined) return restBelow(`${base}/`, match.rest);
-  if (match.alternatives[0]?.tokens === undefined) return subjectBelow(named ? `${base}/` : base);
+  if (match.alternatives[0]?.pattern === undefined) return subjectBelow(named ? `${base}/` : base);
   return filling(template, encode);
 }
 
@@ -94,6 +129,12 @@ function filling(tokens: readonly TemplateToken[], encode: Encode): (params: Par
   if (tokens.length === 0) return nothing;
   if (listNames(tokens).length === 0) return constantly(expand(tokens, {}, encode));
   return (params) => expand(tokens, params, encode);
+}
+
+/** Without the ampersand that is left when the first parameter is left out. */
+function fillingQuery(tokens: readonly TemplateToken[], encode: Encode): (params: Params) => string {
+  if (tokens[0]?.type !== 'group') return filling(tokens, encode);
+  return (params) => expand(tokens, params, encode).replace(/^&/, '');
 }
 
 function constantly(text: string): () => string {
@@ -136,6 +177,7 @@ function withoutStartSlash([first, ...rest]: readonly TemplateToken[]): readonly
 }
 
 function checkVariables(
+  { protocol: { variables = [] } }: Rule,
   address: TargetAddress,
   match: Match,
   key: (string | number)[],
@@ -145,14 +187,15 @@ function checkVariables(
   const known = [...match.always, ...match.sometimes];
   const used = [...listNames(address.path), ...listNames(address.query)];
   if (known.length === 0 && used.length === 0) return;
+  const all = [...known, ...variables];
   const required = new Set([...listRequired(address.path), ...listRequired(address.query)]);
   for (const name of new Set(used)) {
-    if (!known.includes(name)) {
-      const near = suggest(name, known);
+    if (!all.includes(name)) {
+      const near = suggest(name, all);
       const hint = near
         ? `did you mean \`${near}\`?`
-        : known.length > 0
-          ? `it has ${known.map((other) => `\`${other}\``).join(', ')}.`
+        : all.length > 0
+          ? `it has ${all.map((other) => `\`${other}\``).join(', ')}.`
           : 'it has none.';
       report('unknown_parameter', key, `\`match\` has no variable \`${name}\`; ${hint}`);
     } else if (match.sometimes.has(name) && required.has(name)) {

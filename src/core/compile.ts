@@ -3,6 +3,7 @@ import { compileUpstreams } from './compile-upstream.ts';
 import type { CompiledRule } from './compiled-rule.ts';
 import { type Report, RuleError, type RuleIssue } from './errors.ts';
 import { formatAuthority, parseAuthority } from './host.ts';
+import { checkOptions, type Options } from './options.ts';
 import { hasDotSegment } from './request.ts';
 import type { Rule } from './rule.ts';
 import { createRuleIndex, type RuleIndex } from './rule-index.ts';
@@ -43,6 +44,7 @@ export function compileRules(rules: readonly Rule[]): RuleSet {
     const upstreams = compileUpstreams(rule, match, hosts, report, collect(warnings, order));
     const notice = compileNotice(rule, report);
     const merge = compileMerge(rule, report);
+    const options = compileOptions(rule, report);
     if (errors.length > mistakes) continue;
     const result: CompiledRule = {
       name,
@@ -50,13 +52,17 @@ export function compileRules(rules: readonly Rule[]): RuleSet {
       protocol: rule.protocol,
       hosts,
       at,
-      match: rule.match,
+      match: match.sources,
+      syntax:
+        typeof rule.match === 'object' && 'exec' in rule.match ? 'regexp' : (rule.syntax ?? 'path-to-regexp'),
       mode: rule.mode ?? 'auto',
       status: rule.status,
       downgrade: rule.downgrade ?? false,
       dropQuery: rule.query === 'drop',
       merge,
+      options,
       notice,
+      noticeText: rule.notice,
       upstreams,
     };
     if (!addToIndex(index, result, match)) warnUnreachable(result, collect(warnings, order));
@@ -74,6 +80,14 @@ function compileMerge({ merge = false, protocol }: Rule, report: Report): boolea
       `Indexes of \`${protocol.name}\` cannot be merged; leave \`merge\` out, and give each upstream a rule with the names that it owns.`,
     );
   return merge;
+}
+
+const NO_OPTIONS: Options = {};
+
+function compileOptions({ options = NO_OPTIONS, protocol }: Rule, report: Report): Options {
+  const shape = protocol.options ?? {};
+  checkOptions(shape, options, (code, key, message) => report(code, ['options', ...key], message));
+  return options;
 }
 
 /** More would not fit into what clients read of a field beside the others. */
@@ -97,8 +111,8 @@ function addToIndex(index: RuleIndex, rule: CompiledRule, match: Match): boolean
   const hosts = rule.hosts.length > 0 ? rule.hosts : [undefined];
   let reachable = false;
   for (const host of hosts) {
-    for (const { tokens, names } of match.alternatives) {
-      const taken = index.add(host, rule.at, tokens, { rule, names, query: match.query });
+    for (const { pattern, names, query } of match.alternatives) {
+      const taken = index.add(host, rule.at, pattern, { rule, names, query });
       reachable ||= !taken;
     }
   }
@@ -108,7 +122,7 @@ function addToIndex(index: RuleIndex, rule: CompiledRule, match: Match): boolean
 function warnUnreachable(rule: CompiledRule, warn: Report): void {
   warn(
     'unreachable_rule',
-    rule.match === undefined ? [] : ['match'],
+    rule.match.length === 0 ? [] : ['match'],
     'This rule is never reached: an earlier rule has the same host, mount, protocol and pattern.',
   );
 }

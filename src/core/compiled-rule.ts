@@ -1,4 +1,5 @@
 import type { RedirectStatus } from './decision.ts';
+import type { Options } from './options.ts';
 import type { Mode, Protocol, UpstreamInfo } from './protocol.ts';
 import type { Params } from './target.ts';
 
@@ -6,6 +7,8 @@ import type { Params } from './target.ts';
 export interface CompiledUpstream extends UpstreamInfo {
   /** Hosts to which it may lead the gateway beyond public https addresses. */
   readonly allow: readonly string[];
+  /** The variables that its address cannot do without. */
+  readonly needs: readonly string[];
   /** The name that a subject has there, or the path below which the mount is there. */
   place(params: Params, subject: string): string;
   /** The query that the address brings. */
@@ -24,8 +27,10 @@ export interface CompiledRule {
   readonly hosts: readonly string[];
   /** The mount path, with a slash at both ends. */
   readonly at: string;
-  /** The pattern as written; `undefined` for every name. */
-  readonly match: string | undefined;
+  /** The patterns as written; empty for every name. */
+  readonly match: readonly string[];
+  /** The syntax of the patterns. */
+  readonly syntax: 'path-to-regexp' | 'rfc6570' | 'regexp';
   /** How its artifacts are delivered. */
   readonly mode: Mode;
   /** The status of redirects, when the rule sets it. */
@@ -36,8 +41,12 @@ export interface CompiledRule {
   readonly dropQuery: boolean;
   /** Whether its upstreams are one index together. */
   readonly merge: boolean;
+  /** What the protocol wants to know besides. */
+  readonly options: Options;
   /** The header fields that show the notice; `undefined` without one. */
   readonly notice: Readonly<Record<string, string>> | undefined;
+  /** The notice as written. */
+  readonly noticeText: string | undefined;
   /** The upstreams in the order of fallback; empty when the rule has no `to`. */
   readonly upstreams: readonly CompiledUpstream[];
 }

@@ -5,7 +5,7 @@ import { matchElements } from './matcher.ts';
 import type { Answer, Delivery, Protocol, ProtocolRequest, Resource, RuleContext } from './protocol.ts';
 import { findParameter, mergeQuery } from './query.ts';
 import { findRequestProblem, hasDotSegment, type RequestDescriptor } from './request.ts';
-import type { Leaf, Mount } from './rule-index.ts';
+import type { Group, Leaf, Mount } from './rule-index.ts';
 import type { Params } from './target.ts';
 
 /** A decision with what the gateway needs to carry it out. */
@@ -134,7 +134,7 @@ function findInMount(
   only: CompiledRule | undefined,
 ): Match | Protocol | undefined {
   const below = belowMount(mount.at, request);
-  for (const { protocol, trie, everything, whole } of mount.groups) {
+  for (const { protocol, trie, expressions, everything, whole } of mount.groups) {
     if (claimed && claimed.name !== protocol.name) continue;
     const resource = protocol.parse(below);
     if (!resource) continue;
@@ -143,16 +143,38 @@ function findInMount(
       if (only && only !== whole) continue;
       return { protocol, rule: whole, resource, subject, params: NO_PARAMS, at: mount.at };
     }
-    const accept = (leaf: Leaf, values: readonly string[]): Match | undefined => {
+    const accept = (leaf: Leaf, values: readonly (string | undefined)[]): Match | undefined => {
       if (only && only !== leaf.rule) return undefined;
-      const params = readParams(leaf, values, request.query);
+      const captured = readParams(leaf, values, request.query);
+      const params = captured && withOwn(protocol, resource, captured);
       return params && { protocol, rule: leaf.rule, resource, subject, params, at: mount.at };
     };
-    const found = trie.find(subject, accept) ?? first(everything, accept);
+    const found =
+      trie.find(subject, accept) ??
+      firstExpression(expressions, subject, accept) ??
+      first(everything, accept);
     if (found) return found;
     if (protocol.exclusive) return protocol;
   }
   return undefined;
+}
+
+function firstExpression(
+  expressions: Group['expressions'],
+  subject: string,
+  accept: (leaf: Leaf, values: readonly (string | undefined)[]) => Match | undefined,
+): Match | undefined {
+  for (const { expression, leaf } of expressions) {
+    const values = expression.exec(subject);
+    const found = values && accept(leaf, values);
+    if (found) return found;
+  }
+  return undefined;
+}
+
+/** The variables of a protocol's own stand behind those of `match`. */
+function withOwn(protocol: Protocol, resource: Resource, params: Params): Params {
+  return protocol.values ? { ...protocol.values(resource), ...params } : params;
 }
 
 function first(
@@ -174,15 +196,21 @@ function belowMount(at: string, request: RequestDescriptor): ProtocolRequest {
 /** The values of a leaf's variables; `undefined` when the query is not what the pattern asks for. */
 function readParams(
   { names, query }: Leaf,
-  values: readonly string[],
+  values: readonly (string | undefined)[],
   text: string | undefined,
 ): Params | undefined {
   if (names.length === 0 && query.length === 0) return NO_PARAMS;
   const params: Record<string, string> = {};
-  for (let index = 0; index < names.length; index++) params[names[index] as string] = values[index] as string;
+  for (let index = 0; index < names.length; index++) {
+    const value = values[index];
+    if (value !== undefined) params[names[index] as string] = value;
+  }
   for (const condition of query) {
     const value = findParameter(text ?? '', condition.key);
-    if (value === undefined) return undefined;
+    if (value === undefined) {
+      if (condition.optional) continue;
+      return undefined;
+    }
     const captured: string[] = [];
     if (!matchElements(condition.elements, 0, value, 0, value.length, captured)) return undefined;
     condition.names.forEach((name, index) => {
@@ -211,6 +239,7 @@ function conclude(ruleSet: RuleSet, match: Match, request: RequestDescriptor, at
     authorized: request.headers?.authorization !== undefined,
     merged: rule.merge,
     accept: joined(request.headers?.accept),
+    options: rule.options,
   };
   const delivery = protocol.deliver(resource, context);
   const place = subject === undefined || !upstream || !protocol.rename ? '' : upstream.place(params, subject);
@@ -257,6 +286,12 @@ function toDecision(
   if (!upstream && match.rule.upstreams.length > 0)
     return respond(protocol.refuse({ status: 502, message: 'No upstream is left.' }), origin);
   if (!upstream) return respond({ status: 200, headers: TEXT, body: '' }, origin);
+  const missing = upstream.needs.find((name) => !Object.hasOwn(params, name));
+  if (missing !== undefined)
+    return respond(
+      protocol.refuse({ status: 404, message: `There is no ${missing} in this address.` }),
+      origin,
+    );
   const target = targetOf(match, upstream, place, request.query);
   // The request has no dot segment, but a variable may stand beside a dot, or come from the query.
   if (params !== NO_PARAMS && hasDotSegment(pathOf(target, upstream.origin))) {

@@ -66,7 +66,11 @@ function findReason(
   if (protocol?.exclusive && protocol.name !== rule.protocol.name)
     return `The path is one of the protocol ${protocol.name} alone.`;
   const query = request.query && rule.protocol.subjects === 'path' ? `?${request.query}` : '';
-  return `Its pattern ${rule.match} does not match ${subject || request.path}${query}.`;
+  return `${describePatterns(rule.match)} not match ${subject || request.path}${query}.`;
+}
+
+function describePatterns(match: readonly string[]): string {
+  return match.length === 1 ? `Its pattern ${match[0]} does` : `Its patterns ${match.join(', ')} do`;
 }
 
 function takesHost(pattern: string, host: string): boolean {

@@ -1,5 +1,6 @@
 import type { ClientCredential } from './credential.ts';
 import type { RedirectStatus } from './decision.ts';
+import type { OptionShape, Options } from './options.ts';
 
 /** What a request asks for, in the terms of one protocol; each protocol has its own union of them. */
 export interface Resource {
@@ -30,6 +31,39 @@ export interface UpstreamInfo {
   readonly authenticated: boolean;
   /** Whether that credential is the client's own. */
   readonly delegated: boolean;
+  /** The kind of host it is, when `to` says so by a short form of the protocol's (`github:acme/cli`). */
+  readonly kind?: string | undefined;
+}
+
+/**
+ * How a resource hangs together with others of its rule, which tells from which of several upstreams it may come.
+ *
+ * A resource without a tie is a name: the upstreams are asked in order, and whoever is in order answers.
+ */
+export type Tie =
+  | {
+      /** It is named by what it contains, and clients check that: any upstream may answer that has it. */
+      readonly type: 'content';
+    }
+  | {
+      /** It opens a snapshot (`InRelease`, `repomd.xml`): where it comes from, its members must come from too. */
+      readonly type: 'index';
+      /** The snapshot's name within the rule. */
+      readonly of: string;
+    }
+  | {
+      /** It is of a snapshot, and nobody but the upstream that the client's index came from may answer. */
+      readonly type: 'member';
+      /** The snapshot's name within the rule. */
+      readonly of: string;
+    };
+
+/** An address behind a short form of `to`. */
+export interface ShortTarget {
+  /** The address as it would be written out, with the variables of the short form. */
+  readonly url: string;
+  /** The kind of host. */
+  readonly kind: string;
 }
 
 /** What a protocol is told of the rule that a resource matched. */
@@ -55,6 +89,8 @@ export interface RuleContext {
   readonly merged: boolean;
   /** The media types that the client reads, if it says so: its `Accept`. */
   readonly accept?: string | undefined;
+  /** The rule's `options`, as the protocol's `options` describe them. */
+  readonly options: Options;
 }
 
 /** An answer that is made here. */
@@ -65,6 +101,36 @@ export interface Answer {
   readonly headers: Readonly<Record<string, string>>;
   /** The body. */
   readonly body: string;
+}
+
+/** An answer that `carry` makes. */
+export interface CarriedAnswer extends Answer {
+  /** How the body is written: as it is, or in Base64 for bytes that are no text. Default as it is. */
+  readonly encoding?: 'base64' | undefined;
+}
+
+/** A rule beside the one that a request follows, as a page that lists what is here may show it. */
+export interface Neighbour {
+  /** The rule's name. */
+  readonly rule: string;
+  /** The name of its protocol. */
+  readonly protocol: string;
+  /** The address of its mount as clients know it, without a slash at its end. */
+  readonly publicUrl: string;
+  /** Its patterns; none for every name. */
+  readonly match: readonly string[];
+  /** What its users are told. */
+  readonly notice: string | undefined;
+  /** A shell line that tries it. */
+  readonly usage: string;
+}
+
+/** Something that a client reports, for whoever counts: plain data. */
+export interface ClientReport {
+  /** The kind: `telemetry`, `pixel`, `install`. */
+  readonly type: string;
+  /** What was reported, as JSON data. */
+  readonly data: Readonly<Record<string, unknown>>;
 }
 
 /** How a resource is delivered; what is missing in the rule's mode, the core completes. */
@@ -171,6 +237,10 @@ export interface Tools {
    * show credentials of their own. What `make` throws is not kept.
    */
   keep(key: string, seconds: number, make: () => Promise<string>): Promise<string>;
+  /** The rules that clients may use on the host of the request, in the order in which they were written. */
+  readonly neighbours: readonly Neighbour[];
+  /** Tells the application what a client reports (`onReport`). */
+  report(report: ClientReport): void;
   /** The same tools for each other upstream of a merged index, in their order. */
   readonly others: readonly Tools[];
   /** Gives up what is kept for a key. */
@@ -247,6 +317,11 @@ export interface Protocol<R extends Resource = Resource> {
    */
   readonly errorType?: string;
 
+  /** What a rule may have under `options`; the core checks it. Default nothing. */
+  readonly options?: OptionShape;
+  /** The variables that `to` may have besides those of `match`; `values` gives what they stand for. Default none. */
+  readonly variables?: readonly string[];
+
   /** Reads a request; `undefined` when it is none of this protocol. Never throws. */
   parse(request: ProtocolRequest): R | undefined;
   /** Writes the path of a resource, with its query if it has one; starts with a slash. */
@@ -258,6 +333,12 @@ export interface Protocol<R extends Resource = Resource> {
    * and names stay.
    */
   rename?(resource: R, subject: string, upstream: UpstreamInfo): R;
+  /** What `variables` stand for in a resource; those that it lacks may stand in optional groups of `to` only. */
+  values?(resource: R): Readonly<Record<string, string>>;
+  /** How a resource hangs together with others of its rule. Default as a name. */
+  tie?(resource: R): Tie | undefined;
+  /** Writes out a short form of `to`; `undefined` when the text is none, a sentence when it is a wrong one. */
+  expandTarget?(text: string): ShortTarget | string | undefined;
   /** The origin where an upstream's interface is, when people know it by another (`docker.io`). */
   locate?(origin: string): string;
   /** What somebody should know who leads a rule to an upstream; one sentence, with what to write instead. */
@@ -270,7 +351,7 @@ export interface Protocol<R extends Resource = Resource> {
    * Makes the answer to what `deliver` wants carried, or says where it is: then the client is redirected there, or the
    * gateway fetches it, as the rule wants. What it throws is answered as the upstream's fault.
    */
-  carry?(resource: R, context: RuleContext, tools: Tools): Promise<Answer | Lead>;
+  carry?(resource: R, context: RuleContext, tools: Tools): Promise<CarriedAnswer | Lead>;
   /** A refusal in the form that the clients of this ecosystem print. */
   refuse(refusal: Refusal): Answer;
   /** The `WWW-Authenticate` with which clients are asked for a credential of their own; `error` says why once more. */

@@ -1,4 +1,5 @@
 import type { CompiledRule, CompiledUpstream } from './compiled-rule.ts';
+import type { Expression } from './expression.ts';
 import { splitHost } from './host.ts';
 import type { Elements } from './matcher.ts';
 import type { PatternToken } from './pattern.ts';
@@ -23,7 +24,12 @@ export interface QueryCondition {
   readonly elements: Elements;
   /** The names of the captures in it. */
   readonly names: readonly string[];
+  /** Whether the parameter may be missing. */
+  readonly optional: boolean;
 }
+
+/** A pattern's place in the index: its tokens, an expression, or `undefined` for every name. */
+export type Pattern = readonly PatternToken[] | Expression | undefined;
 
 /** The rules of one protocol on one mount of one host. */
 export interface Group {
@@ -31,6 +37,8 @@ export interface Group {
   readonly protocol: Protocol;
   /** The patterns. */
   readonly trie: Trie<Leaf>;
+  /** Expressions, in the order of their rules. */
+  readonly expressions: { readonly expression: Expression; readonly leaf: Leaf }[];
   /** Rules without a pattern. */
   readonly everything: Leaf[];
   /** The rule that resources of the whole mount follow: the first without a pattern, else the first. */
@@ -56,12 +64,7 @@ interface Host {
 /** All rules, by host, mount, protocol and name. */
 export interface RuleIndex {
   /** Adds one alternative of a rule's pattern; tells whether an earlier rule already has its place. */
-  add(
-    host: string | undefined,
-    at: string,
-    pattern: readonly PatternToken[] | undefined,
-    leaf: Leaf,
-  ): boolean;
+  add(host: string | undefined, at: string, pattern: Pattern, leaf: Leaf): boolean;
   /**
    * Visits the mounts that a request falls on, the most specific host first and then the longest path, until `visit`
    * returns something.
@@ -85,6 +88,7 @@ export function createRuleIndex(): RuleIndex {
   return {
     add(host, at, pattern, leaf) {
       const group = groupOf(mountOf(hostOf(host), at), leaf.rule);
+      if (pattern && 'exec' in pattern) return addExpression(group, pattern, leaf);
       const fresh = [leaf];
       const leaves = pattern ? group.trie.leavesOf(pattern, fresh) : group.everything;
       return leaves !== fresh && addLeaf(leaves, leaf);
@@ -139,11 +143,11 @@ function groupOf(mount: Mount, rule: CompiledRule): Group {
   const { protocol } = rule;
   let group = mount.groups.find((other) => other.protocol.name === protocol.name);
   if (!group) {
-    group = { protocol, trie: createTrie(), everything: [], whole: rule, delegated: [] };
+    group = { protocol, trie: createTrie(), expressions: [], everything: [], whole: rule, delegated: [] };
     mount.groups.push(group);
     mount.groups.sort((a, b) => turnOf(a) - turnOf(b));
   }
-  if (rule.match === undefined && group.whole.match !== undefined) group.whole = rule;
+  if (rule.match.length === 0 && group.whole.match.length > 0) group.whole = rule;
   for (const upstream of rule.upstreams) {
     const { delegated, origin } = upstream;
     if (delegated && !group.delegated.some((other) => other.origin === origin))
@@ -158,6 +162,13 @@ function turnOf({ protocol: { exclusive, general } }: Group): number {
   return general ? 2 : 1;
 }
 
+/** Adds an expression behind the others; tells whether one of another rule is the same. */
+function addExpression({ expressions }: Group, expression: Expression, leaf: Leaf): boolean {
+  const taken = expressions.some((other) => other.expression.source === expression.source);
+  expressions.push({ expression, leaf });
+  return taken;
+}
+
 /** Adds a leaf behind those that ask as much of the query or more; tells whether another rule asks just the same. */
 function addLeaf(leaves: Leaf[], leaf: Leaf): boolean {
   const key = queryKey(leaf);
@@ -170,7 +181,7 @@ function addLeaf(leaves: Leaf[], leaf: Leaf): boolean {
 function queryKey({ query }: Leaf): string {
   if (query.length === 0) return '';
   return query
-    .map(({ key, elements }) => JSON.stringify([key, elements]))
+    .map(({ key, elements, optional }) => JSON.stringify([key, elements, optional]))
     .sort()
     .join();
 }
@@ -179,7 +190,11 @@ function queryKey({ query }: Leaf): string {
 function compareLeaves(a: Leaf, b: Leaf): number {
   const keys = [queryKey(a), queryKey(b)] as const;
   if (keys[0] === keys[1]) return 0;
-  return b.query.length - a.query.length || countText(b) - countText(a) || (keys[0] < keys[1] ? -1 : 1);
+  return countNeeded(b) - countNeeded(a) || countText(b) - countText(a) || (keys[0] < keys[1] ? -1 : 1);
+}
+
+function countNeeded({ query }: Leaf): number {
+  return query.filter(({ optional }) => !optional).length;
 }
 
 function countText({ query }: Leaf): number {

@@ -1,5 +1,7 @@
 import type { Authentication } from './credential.ts';
 import type { RedirectStatus } from './decision.ts';
+import type { Expression } from './expression.ts';
+import type { Options } from './options.ts';
 import type { Mode, Protocol, Resource } from './protocol.ts';
 
 /** One place where a rule leads. */
@@ -26,8 +28,10 @@ export interface RuleConfig {
   readonly host?: string | readonly string[] | undefined;
   /** The path below which the protocol is mounted. Default `/`. */
   readonly at?: string | undefined;
-  /** The names, in path-to-regexp syntax, on the protocol's own name. Default every name. */
-  readonly match?: string | undefined;
+  /** The names, in path-to-regexp syntax, on the protocol's own name; of a list any. Default every name. */
+  readonly match?: string | Expression | readonly string[] | undefined;
+  /** The syntax of `match` and `to`: RFC 6570 templates are read only as far as they can be matched. Default path-to-regexp. */
+  readonly syntax?: 'path-to-regexp' | 'rfc6570' | undefined;
   /** Where they are: one upstream, or several in the order of fallback. */
   readonly to?: string | UpstreamConfig | readonly (string | UpstreamConfig)[] | undefined;
   /**
@@ -48,6 +52,8 @@ export interface RuleConfig {
    * first's. Default false: they are asked in order of fallback, and whoever knows a name answers alone.
    */
   readonly merge?: boolean | undefined;
+  /** What the protocol wants to know besides. */
+  readonly options?: Options | undefined;
   /** What users of this rule are told by their clients: one line of printable ASCII. */
   readonly notice?: string | undefined;
 }

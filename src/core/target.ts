@@ -3,6 +3,8 @@ import { formatAuthority, parseAuthority } from './host.ts';
 import { listNames, parseTemplate } from './path.ts';
 import { PatternError, type TemplateToken } from './pattern.ts';
 import { hasDotSegment } from './request.ts';
+import type { RuleConfig } from './rule.ts';
+import { joinParameters, parseUriTemplate } from './uri-template.ts';
 
 /** An address of a rule, read but not yet joined to its `match`. */
 export interface TargetAddress {
@@ -25,13 +27,13 @@ export interface TargetProblem {
 }
 
 /** Reads the address of an upstream: `ghcr.io/acme-inc/*image`, `https://cdn.example/:version/app.tgz?ref=:ref`. */
-export function parseTarget(text: string): TargetAddress | TargetProblem {
+export function parseTarget(text: string, syntax?: RuleConfig['syntax']): TargetAddress | TargetProblem {
   const scheme = /^([a-z][a-z\d+.-]*):\/\//i.exec(text)?.[1]?.toLowerCase();
   if (scheme && scheme !== 'https' && scheme !== 'http') {
     return invalid(`\`${scheme}:\` is not a scheme that clients download from; write \`https://…\`.`);
   }
   const rest = scheme ? text.slice(scheme.length + 3) : text;
-  const [, authority = '', path = '', query = ''] = /^([^/?#]*)([^?#]*)(?:\?([^#]*))?/.exec(rest) ?? [];
+  const [, authority = '', address = ''] = /^((?:\{[^?]|[^/?#{])*)([^#]*)/.exec(rest) ?? [];
   const problem =
     findAuthorityProblem(authority) ??
     (rest.includes('#') ? invalid('An address has no fragment; leave `#…` out.') : undefined);
@@ -41,15 +43,27 @@ export function parseTarget(text: string): TargetAddress | TargetProblem {
   const port = read.port === (scheme === 'http' ? '80' : '443') ? undefined : read.port;
   const host = formatAuthority({ name: read.name, port });
   try {
-    const tokens = parseTemplate(path.replace(/^\/+$/, ''));
+    const { path: tokens, query } = syntax === 'rfc6570' ? readUriTemplate(address) : readTemplate(address);
     if (hasDotSegment(tokens.map((token) => (token.type === 'text' ? token.value : 'x')).join(''))) {
       return invalid('An address has no dot segments; write the path that they lead to.');
     }
-    return { origin: `${scheme ?? 'https'}://${host}`, host, path: tokens, query: parseTemplate(query) };
+    return { origin: `${scheme ?? 'https'}://${host}`, host, path: tokens, query };
   } catch (error) {
     if (!(error instanceof PatternError)) throw error;
     return invalid(`This is not a template: ${error.message}.`);
   }
+}
+
+type Template = Pick<TargetAddress, 'path' | 'query'>;
+
+function readTemplate(address: string): Template {
+  const [, path = '', query = ''] = /^([^?]*)(?:\?(.*))?/s.exec(address) ?? [];
+  return { path: parseTemplate(path.replace(/^\/+$/, '')), query: parseTemplate(query) };
+}
+
+function readUriTemplate(address: string): Template {
+  const { path, query } = parseUriTemplate(address.replace(/^\/+(?=$|\?)/, ''));
+  return { path, query: joinParameters(query) };
 }
 
 function findAuthorityProblem(authority: string): TargetProblem | undefined {

@@ -4,7 +4,7 @@ import { findDelegated, locateBeside, type Route, route } from '../core/decide.t
 import type { CarryDecision, Decision, ProxyDecision } from '../core/decision.ts';
 import type {
   Admission,
-  Answer,
+  CarriedAnswer,
   Lead,
   Protocol,
   Resource,
@@ -17,6 +17,7 @@ import { admit, type Exchange } from './exchange.ts';
 import { selectRequestFields, selectResponseFields, single } from './fields.ts';
 import type { GatewayRequest, Outcome } from './gateway-request.ts';
 import { markForwarded } from './loop.ts';
+import { listNeighbours } from './neighbours.ts';
 import {
   fetchWith,
   findProof,
@@ -83,7 +84,7 @@ async function tryCarry(
   }
 }
 
-function toOwn(answer: Answer, { rule }: CarryRoute): GatewayResponse {
+function toOwn(answer: CarriedAnswer, { rule }: CarryRoute): GatewayResponse {
   return withFields(toResponse(answer), rule.notice);
 }
 
@@ -139,6 +140,10 @@ function createTools(tools: ProxyTools, ruleSet: RuleSet, request: GatewayReques
     fetchAt: (url, headers) => fetchDocument(tools, request, next, url, headers),
     locate: (resource) => locateBeside(next, resource) ?? '',
     keep: (key, seconds, make) => (upstream?.delegated ? make() : memory.keep(keyOf(key), seconds, make)),
+    get neighbours() {
+      return listNeighbours(ruleSet, descriptor);
+    },
+    report: (report) => tools.onReport(report, decision),
     get others() {
       return listOthers(tools, ruleSet, request, next);
     },

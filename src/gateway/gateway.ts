@@ -1,6 +1,7 @@
 import type { RuleSet } from '../core/compile.ts';
 import { refuseUnmatched, route } from '../core/decide.ts';
 import type { CarryDecision, Decision, ProxyDecision } from '../core/decision.ts';
+import type { ClientReport } from '../core/protocol.ts';
 import type { RequestDescriptor } from '../core/request.ts';
 import type { RuleSource } from '../core/rule-source.ts';
 import { carry, isCarryRoute } from './carry.ts';
@@ -15,6 +16,7 @@ import { isProxyRoute, type ProxyTools, proxy } from './proxy.ts';
 import type { RateLimit } from './rate-limit.ts';
 import { toRefusal } from './refusal.ts';
 import { type GatewayResponse, toRedirect, toResponse } from './response.ts';
+import { createTies } from './ties.ts';
 import { createTokenBroker } from './token-broker.ts';
 import { createTokenSeal } from './token-seal.ts';
 import type { Transport, UpstreamError } from './transport.ts';
@@ -30,6 +32,8 @@ export interface GatewayHooks {
    * Requests that fail of it are told to `onUpstreamError` besides.
    */
   readonly onCredentialError?: ((error: UpstreamError) => void) | undefined;
+  /** Told what clients report: telemetry, pixels, installs. */
+  readonly onReport?: ((report: ClientReport, decision: CarryDecision) => void) | undefined;
   /** Told what an upstream says it lets this gateway have, as Docker Hub does with each manifest. */
   readonly onRateLimit?: ((limit: RateLimit, decision: ProxyDecision) => void) | undefined;
 }
@@ -63,7 +67,7 @@ const LEAST_KEY = 32;
  */
 export function createGateway(
   rules: RuleSet | RuleSource,
-  { transport, tokenKey, onUpstreamError, onCredentialError, onRateLimit }: GatewayOptions,
+  { transport, tokenKey, onUpstreamError, onCredentialError, onRateLimit, onReport }: GatewayOptions,
 ): Gateway {
   if (tokenKey !== undefined && tokenKey.length < LEAST_KEY)
     throw new TypeError(`tokenKey: write at least ${LEAST_KEY} random characters.`);
@@ -72,8 +76,10 @@ export function createGateway(
     broker: createTokenBroker(),
     keeper: createCredentialKeeper({ onError: onCredentialError }),
     memory: createMemory(),
+    ties: createTies(),
     clients: createClientCredentials(createTokenSeal(tokenKey)),
     onUpstreamError: (error, decision) => callHook(() => onUpstreamError?.(error, decision)),
+    onReport: (report, decision) => callHook(() => onReport?.(report, decision)),
     onRateLimit: (limit, decision) => callHook(() => onRateLimit?.(limit, decision)),
   };
   const rulesNow = () => ('current' in rules ? rules.current : rules);

@@ -1,6 +1,7 @@
 import type { RuleSet } from '../core/compile.ts';
 import { type Route, route } from '../core/decide.ts';
 import type { CarryDecision, ProxyDecision } from '../core/decision.ts';
+import type { ClientReport } from '../core/protocol.ts';
 import type { RequestDescriptor } from '../core/request.ts';
 import type { ClientCredentials } from './client-credentials.ts';
 import type { CredentialKeeper } from './credential-keeper.ts';
@@ -13,6 +14,7 @@ import { type RateLimit, readRateLimit } from './rate-limit.ts';
 import { mendError, refuseAlike, toRefusal, toUpstreamError } from './refusal.ts';
 import { type GatewayResponse, toClientResponse, withFields } from './response.ts';
 import { prepareRewrite, type Rewrite } from './rewrite.ts';
+import { type Ties, tieOf } from './ties.ts';
 import { UpstreamError } from './transport.ts';
 
 /** What carries decisions out that need an upstream. */
@@ -23,8 +25,12 @@ export interface ProxyTools extends ExchangeTools {
   readonly clients: ClientCredentials;
   /** Keeps what protocols make of documents. */
   readonly memory: Memory;
+  /** Remembers where indexes came from. */
+  readonly ties: Ties;
   /** Told of every upstream that failed a request. */
   onUpstreamError(error: UpstreamError, decision: ProxyDecision | CarryDecision): void;
+  /** Told what clients report. */
+  onReport(report: ClientReport, decision: CarryDecision): void;
   /** Told what an upstream says of its limits. */
   onRateLimit(limit: RateLimit, decision: ProxyDecision): void;
 }
@@ -54,13 +60,27 @@ export async function proxy(
   request: GatewayRequest,
   first: ProxyRoute,
 ): Promise<Outcome | Route> {
-  const attempts = request.body ? 1 : first.rule.upstreams.length;
-  for (let attempt = 0; ; attempt++) {
-    const next = attempt === 0 ? first : route(ruleSet, request.descriptor, attempt);
+  const order = listAttempts(tools, request, first);
+  for (const [attempt, number] of order.entries()) {
+    const next = number === 0 ? first : route(ruleSet, request.descriptor, number);
     if (!isProxyRoute(next)) return next;
-    const response = await tryUpstream(tools, request, next, attempt + 1 >= attempts);
+    const response = await tryUpstream(tools, request, next, attempt + 1 >= order.length);
+    if (response && response.status < 400) tools.ties.note(next, request.descriptor, number);
     if (response || request.signal?.aborted) return { decision: next.decision, response };
   }
+  return first;
+}
+
+/** The numbers of the upstreams to ask, in their order: what belongs to an index is nowhere else than the index was. */
+function listAttempts(
+  { ties }: ProxyTools,
+  { descriptor, body }: GatewayRequest,
+  first: ProxyRoute,
+): readonly number[] {
+  const only = ties.find(first, descriptor);
+  if (only !== undefined) return [only];
+  const all = first.rule.upstreams.map((_, number) => number);
+  return body ? all.slice(0, 1) : all;
 }
 
 /** The answer of one upstream; `undefined` when another should be asked, or nobody waits for one any more. */
@@ -81,7 +101,8 @@ export async function tryUpstream(
     const { status, headers } = result.response;
     const limit = readRateLimit(headers);
     if (limit) tools.onRateLimit(limit, decision);
-    if (last || !isOutOfOrder(status)) return toAnswer(result, request.descriptor.method, next, rewrite);
+    if (last || !isForAnother(status, next))
+      return toAnswer(result, request.descriptor.method, next, rewrite);
     result.response.discard();
     throw new UpstreamError(`${upstream.origin} answers ${status}.`, 502);
   } catch (error) {
@@ -193,7 +214,11 @@ export function isDownloadable({ protocol, username, password }: URL): boolean {
   return (protocol === 'https:' || protocol === 'http:') && username === '' && password === '';
 }
 
-/** What another upstream may do better; a refusal (401, 403) or an absence (404) is an answer. */
-function isOutOfOrder(status: number): boolean {
+/**
+ * What another upstream may do better; a refusal (401, 403) is an answer, and so is an absence (404), unless it is content
+ * that any of them may have.
+ */
+function isForAnother(status: number, next: ProxyRoute): boolean {
+  if (status === 404 || status === 410) return tieOf(next)?.type === 'content';
   return status === 429 || status >= 500;
 }

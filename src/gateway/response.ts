@@ -1,5 +1,5 @@
 import type { RedirectDecision } from '../core/decision.ts';
-import type { Answer, ByteStream, Message } from '../core/protocol.ts';
+import type { ByteStream, CarriedAnswer, Message } from '../core/protocol.ts';
 import type { ExchangeResult } from './exchange.ts';
 import { isFieldValue, selectResponseFields } from './fields.ts';
 import type { Rewrite } from './rewrite.ts';
@@ -45,12 +45,20 @@ export function withFields(
 }
 
 /** An answer that was made here. */
-export function toResponse({ status, headers, body }: Answer): GatewayResponse {
+export function toResponse({ status, headers, body, encoding }: CarriedAnswer): GatewayResponse {
+  if (encoding === 'base64') {
+    const bytes = Uint8Array.from(atob(body), (character) => character.charCodeAt(0));
+    return { status, headers: { ...headers, 'content-length': String(bytes.length) }, body: once(bytes) };
+  }
   return {
     status,
     headers: { ...headers, 'content-length': String(new TextEncoder().encode(body).length) },
     body,
   };
+}
+
+async function* once(bytes: Uint8Array): ByteStream {
+  yield bytes;
 }
 
 /** Makes of what an upstream answered what the client gets. */

@@ -19,9 +19,9 @@ import {
  */
 const providers = new LRUCache<string, CredentialProvider>({ max: 1000 });
 
-/** Makes the rule of an entry: without its protocol, and with what fetches its credentials. */
-export function toRuleConfig({ protocol: _, to, auth, ...config }: RuleEntry): RuleConfig {
-  return { ...config, to: toUpstreams(to), auth: toAuthentication(auth) };
+/** Makes what the credentials of an entry are fetched with. */
+export function toCredentials({ to, auth }: Pick<RuleEntry, 'to' | 'auth'>): Pick<RuleConfig, 'to' | 'auth'> {
+  return { to: toUpstreams(to), auth: toAuthentication(auth) };
 }
 
 /** Finds the programs that rules would run, where none may be; of what stands there, nothing is told. */

@@ -52,8 +52,9 @@ interface Loaded {
  */
 export async function loadRules(path: string, options: LoadOptions = {}): Promise<RuleFileSource> {
   const { watch = false, env = process.env, protocols, onReload, onError } = options;
+  const { regexp } = await import('./regexp.ts');
   const load = (text: string): Loaded => {
-    const ruleSet = parseRules(text, { file: path, env, protocols, commands: true });
+    const ruleSet = parseRules(text, { file: path, env, protocols, commands: true, regexp });
     return { text, revision: hash(text), ruleSet };
   };
   const inForce = { loaded: load(decodeText(await readBytes(path), path)) };

@@ -1,9 +1,11 @@
 import { compileRules, type RuleSet } from '../core/compile.ts';
 import { isRuleError, type Position, RuleError, type RuleIssue } from '../core/errors.ts';
+import type { Expression } from '../core/expression.ts';
+import { PatternError } from '../core/pattern.ts';
 import type { Protocol } from '../core/protocol.ts';
-import { type Rule, rule } from '../core/rule.ts';
+import { type Rule, type RuleConfig, rule } from '../core/rule.ts';
 import { protocols as allProtocols } from '../protocols/index.ts';
-import { refuseCommands, toRuleConfig } from './authentication.ts';
+import { refuseCommands, toCredentials } from './authentication.ts';
 import { checkRuleFile } from './check.ts';
 import { conceal } from './conceal.ts';
 import { type RuleDocument, readDocument } from './document.ts';
@@ -24,6 +26,8 @@ export interface ParseOptions {
    * of this process: only for text that nobody else can write. Default false.
    */
   readonly commands?: boolean | undefined;
+  /** What reads regular expressions (`syntax: regexp`): `regexp` of `turnout/regexp`. Default none may be. */
+  readonly regexp?: ((source: string) => Expression) | undefined;
 }
 
 /**
@@ -34,7 +38,7 @@ export interface ParseOptions {
  * @throws RuleError With every mistake, each with its position, in the order of the text.
  */
 export function parseRules(text: string, options: ParseOptions): RuleSet {
-  const { file, env = {}, protocols = allProtocols, commands = false } = options;
+  const { file, env = {}, protocols = allProtocols, commands = false, regexp } = options;
   const document = readDocument(text, file);
   const { data, expansions, mistakes } = expandVariables(document.data, env, text.length);
   const show = (list: readonly Mistake[]): readonly RuleIssue[] => toIssues(list, document, expansions);
@@ -42,8 +46,11 @@ export function parseRules(text: string, options: ParseOptions): RuleSet {
   // Nothing else can be said of a text that was not read to its end.
   if (early.some(({ code }) => code === 'invalid_syntax')) throw new RuleError(show(early));
   const names = protocols.map(({ name }) => name);
-  const known = [...early, ...checkRuleFile(data, names), ...(commands ? [] : refuseCommands(rulesOf(data)))];
-  const { ruleSet, issues } = compile(data, known, protocols);
+  const entries = rulesOf(data);
+  const checked = [...early, ...checkRuleFile(data, names), ...(commands ? [] : refuseCommands(entries))];
+  const { matches, mistakes: wrong } = readExpressions(entries, regexp);
+  const known = [...checked, ...wrong];
+  const { ruleSet, issues } = compile(entries as readonly RuleEntry[], matches, known, protocols);
   const all = [...known, ...issues];
   if (!ruleSet || all.length > 0) throw new RuleError(show(all));
   return { ...ruleSet, warnings: show(ruleSet.warnings) };
@@ -51,18 +58,20 @@ export function parseRules(text: string, options: ParseOptions): RuleSet {
 
 /** Compiles the rules in which no mistake is known; what it finds is at the places that they have in the file. */
 function compile(
-  data: unknown,
+  entries: readonly RuleEntry[],
+  matches: ReadonlyMap<number, Expression>,
   known: readonly Mistake[],
   protocols: readonly Protocol[],
 ): { readonly ruleSet?: RuleSet; readonly issues: readonly RuleIssue[] } {
   const [anyProtocol] = protocols;
-  const entries = rulesOf(data) as readonly RuleEntry[];
   if (!anyProtocol || entries.length === 0) return { issues: [] };
   const faulty = new Set(known.map(({ path }) => path[1]));
   const byName = new Map(protocols.map((protocol) => [protocol.name, protocol]));
   const rules = entries.map((entry, order): Rule => {
     const protocol = faulty.has(order) ? undefined : byName.get(entry.protocol);
-    return protocol ? rule(protocol, toRuleConfig(entry)) : standIn(entry, order, anyProtocol);
+    return protocol
+      ? rule(protocol, toRuleConfig(entry, matches.get(order)))
+      : standIn(entry, order, anyProtocol);
   });
   try {
     return { ruleSet: compileRules(rules), issues: [] };
@@ -70,6 +79,41 @@ function compile(
     if (isRuleError(error)) return { issues: error.issues };
     throw error;
   }
+}
+
+/** Makes the rule of an entry: without its protocol, and with what fetches its credentials. */
+function toRuleConfig(entry: RuleEntry, expression: Expression | undefined): RuleConfig {
+  const { protocol: _, match, syntax, to, auth, ...config } = entry;
+  const pattern = syntax === 'regexp' ? { match: expression } : { match, syntax };
+  return { ...config, ...pattern, ...toCredentials({ to, auth }) };
+}
+
+/** Reads the regular expressions of rules by their numbers. */
+function readExpressions(
+  entries: readonly unknown[],
+  regexp: ParseOptions['regexp'],
+): { readonly matches: ReadonlyMap<number, Expression>; readonly mistakes: readonly Mistake[] } {
+  const matches = new Map<number, Expression>();
+  const mistakes: Mistake[] = [];
+  for (const [order, entry] of entries.entries()) {
+    if (!isMapping(entry) || entry.syntax !== 'regexp') continue;
+    const { match } = entry;
+    const path = ['rules', order, 'match'];
+    if (typeof match !== 'string') {
+      const message = 'With `syntax: regexp`, write one regular expression as `match`.';
+      mistakes.push({ code: 'invalid_match', path, message });
+      continue;
+    }
+    try {
+      if (!regexp) throw new PatternError('these rules are read without an engine for regular expressions');
+      matches.set(order, regexp(match));
+    } catch (error) {
+      if (!(error instanceof PatternError)) throw error;
+      const message = `\`${match}\` is not a regular expression: ${error.message}.`;
+      mistakes.push({ code: 'invalid_match', path, message });
+    }
+  }
+  return { matches, mistakes };
 }
 
 function rulesOf(data: unknown): readonly unknown[] {

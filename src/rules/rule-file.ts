@@ -30,11 +30,15 @@ export interface UpstreamEntry extends Omit<UpstreamConfig, 'auth'> {
 }
 
 /** A rule as a file has it. */
-export interface RuleEntry extends Omit<RuleConfig, 'auth' | 'to'> {
+export interface RuleEntry extends Omit<RuleConfig, 'auth' | 'to' | 'match' | 'syntax'> {
   /** The name of the protocol. */
   readonly protocol: string;
   /** Where the artifacts are: one upstream, or several in the order of fallback. */
   readonly to?: string | UpstreamEntry | readonly (string | UpstreamEntry)[] | undefined;
+  /** The names; of a list any. Default every name. */
+  readonly match?: string | readonly string[] | undefined;
+  /** The syntax of `match`, and of `to` if it is `rfc6570`. Default path-to-regexp. */
+  readonly syntax?: 'path-to-regexp' | 'rfc6570' | 'regexp' | undefined;
   /** What the gateway proves itself with at every upstream that has no `auth` of its own. */
   readonly auth?: AuthenticationEntry | undefined;
 }

@@ -1,5 +1,6 @@
 import * as z from 'zod/mini';
 import { CREDENTIAL_SYNTAX } from '../core/credential.ts';
+import type { OptionType } from '../core/options.ts';
 import type { Protocol } from '../core/protocol.ts';
 import { protocols as allProtocols } from '../protocols/index.ts';
 import { listWords } from './mistake.ts';
@@ -171,6 +172,7 @@ const upstream = document(
 );
 
 const place = z.union([text('an address'), upstream], { error: 'an address, or a mapping with `url`' });
+const PATTERN = 'a pattern such as `acme/*image`, or a list of patterns';
 const protocolName = text('the name of a protocol');
 
 const STATUSES = [301, 302, 303, 307, 308] as const;
@@ -196,10 +198,16 @@ const rule = document(
     ),
     protocol: document(protocolName, 'Protocol', 'What the clients speak; `file` for plain downloads.'),
     match: document(
-      z.optional(text('a pattern such as `acme/*image`')),
+      z.optional(z.union([text(PATTERN), z.array(text(PATTERN), { error: PATTERN })], { error: PATTERN })),
       'Pattern',
-      'The names that this rule is for, in path-to-regexp syntax: `:name` for a segment, `*rest` for the rest, `{…}` for what may be missing. Every name when left out.',
+      'The names that this rule is for, in path-to-regexp syntax: `:name` for a segment, `*rest` for the rest, `{…}` for what may be missing; of a list any. Every name when left out.',
       { examples: ['acme/*image', '/cli/:version/acme-:platform.tar.gz'] },
+    ),
+    syntax: document(
+      z.optional(choice(['path-to-regexp', 'rfc6570', 'regexp'])),
+      'Syntax',
+      'The syntax of `match`; with `rfc6570` of `to` as well. A regular expression must match the whole name, and is matched in linear time.',
+      { default: 'path-to-regexp' },
     ),
     to: document(
       z.optional(
@@ -249,6 +257,11 @@ const rule = document(
       'Merge',
       'Whether the upstreams of `to` are one index together, instead of in order of fallback; of what several have, the first’s counts.',
       { default: false },
+    ),
+    options: document(
+      z.optional(z.record(z.string(), z.unknown(), { error: 'a mapping' })),
+      'Options',
+      'What the protocol wants to know besides; its page says what.',
     ),
     notice: document(
       z.optional(text('text')),
@@ -307,7 +320,65 @@ export function ruleFileJsonSchema(options: SchemaOptions = {}): Record<string, 
       if (zodSchema === protocolName) jsonSchema.enum = protocols.map(({ name }) => name);
     },
   });
-  return { $id: SCHEMA_ID, ...schema };
+  const definitions = schema.$defs as Readonly<Record<string, JsonSchema>>;
+  return {
+    $id: SCHEMA_ID,
+    ...schema,
+    $defs: { ...definitions, rule: withOptions(definitions.rule, protocols) },
+  };
+}
+
+type JsonSchema = Readonly<Record<string, unknown>>;
+
+/** The options that a rule may have depend on its protocol. */
+function withOptions(rule: JsonSchema | undefined, protocols: readonly Protocol[]): JsonSchema {
+  const allOf = protocols.flatMap(({ name, options }) => {
+    if (!options) return [];
+    const shape = toJsonSchema({ type: 'record', keys: options, expected: '' });
+    const described = { title: 'Options', description: `What \`${name}\` wants to know besides.`, ...shape };
+    return [
+      // biome-ignore lint/suspicious/noThenProperty: JSON Schema has this keyword.
+      { if: { properties: { protocol: { const: name } } }, then: { properties: { options: described } } },
+    ];
+  });
+  return allOf.length === 0 ? { ...rule } : { ...rule, allOf };
+}
+
+function toJsonSchema(type: OptionType): JsonSchema {
+  switch (type.type) {
+    case 'text':
+      return { type: 'string', ...(type.pattern && { pattern: type.pattern.source }) };
+    case 'flag':
+      return { type: 'boolean' };
+    case 'number':
+      return { type: 'integer', minimum: type.least, maximum: type.most };
+    case 'word':
+      return { enum: type.words };
+    case 'list':
+      return { type: 'array', items: toJsonSchema(type.of) };
+    case 'map':
+      return { type: 'object', additionalProperties: toJsonSchema(type.of) };
+    case 'record': {
+      const entries = Object.entries(type.keys);
+      const required = entries.flatMap(([name, option]) => (option.required ? [name] : []));
+      return {
+        type: 'object',
+        additionalProperties: false,
+        properties: Object.fromEntries(
+          entries.map(([name, { description, default: preset, examples, ...rest }]) => [
+            name,
+            {
+              ...toJsonSchema(rest),
+              description,
+              ...(preset !== undefined && { default: preset }),
+              ...(examples && { examples }),
+            },
+          ]),
+        ),
+        ...(required.length > 0 && { required }),
+      };
+    }
+  }
 }
 
 /** Checks data against the schema. */

@@ -22,6 +22,7 @@ const context: RuleContext = {
   delegated: false,
   authorized: false,
   merged: false,
+  options: {},
 };
 const document = '{"versions":{"1.0.0":{"dist":{"tarball":"https://npm.example/a/-/a-1.0.0.tgz"}}}}';
 const rewritten = '{"versions":{"1.0.0":{"dist":{"tarball":"https://npm.acme.dev/a/-/a-1.0.0.tgz"}}}}';

@@ -157,7 +157,17 @@ function requestOf(formatted: string, method: string): ProtocolRequest {
 /** What a protocol is told of a rule. */
 export function contextOf(mode: Mode, upstream: UpstreamInfo | undefined, method = 'GET'): RuleContext {
   const delegated = upstream?.delegated ?? false;
-  return { rule: 'rule', mode, method, upstream, publicUrl, delegated, authorized: false, merged: false };
+  return {
+    rule: 'rule',
+    mode,
+    method,
+    upstream,
+    publicUrl,
+    delegated,
+    authorized: false,
+    merged: false,
+    options: {},
+  };
 }
 
 /** An upstream by its address. */
@@ -172,6 +182,8 @@ export const noTools: Tools = {
   locate: () => notLent(),
   keep: () => notLent(),
   others: [],
+  neighbours: [],
+  report: () => notLent(),
   forget: () => notLent(),
   readCredential: () => notLent(),
   readBody: () => notLent(),

@@ -22,7 +22,7 @@ const cases: readonly (readonly [marked: string, message: string])[] = [
   ['rules: [^{ to: a }]', '`protocol` is missing here; write `protocol:` with `file`, `npm` or `oci`.'],
   [
     'rules: [{ ^type: oci, protocol: oci, to: a.example }]',
-    'There is no key `type`; the keys are `name`, `host`, `at`, `protocol`, `match`, `to`, `mode`, `status`, `downgrade`, `query`, `auth`, `merge` and `notice`.',
+    'There is no key `type`; the keys are `name`, `host`, `at`, `protocol`, `match`, `syntax`, `to`, `mode`, `status`, `downgrade`, `query`, `auth`, `merge`, `options` and `notice`.',
   ],
   ['rules: [{ ^Protocoll: oci }]', 'There is no key `Protocoll`; did you mean `protocol`?'],
   ['rules: [{ protocol: ^OCI }]', 'There is no protocol `OCI`; did you mean `oci`?'],
@@ -35,7 +35,7 @@ const cases: readonly (readonly [marked: string, message: string])[] = [
   [rule('^at:'), '`at` must be a path such as `/pypi/`; it is empty.'],
   [
     rule('match: ^{v}'),
-    '`match` must be a pattern such as `acme/*image`; this is a mapping, so put it in quotes if it is meant as text.',
+    '`match` must be a pattern such as `acme/*image`, or a list of patterns; this is a mapping, so put it in quotes if it is meant as text.',
   ],
   [rule('mode: ^redirekt'), '`mode` must be `auto`, `redirect` or `proxy`; did you mean `redirect`?'],
   [

@@ -102,6 +102,11 @@ test.each(bad)('editors and the loader refuse %j', (data) => {
 /** Lists the properties of every object schema in a schema. */
 function listProperties(value: unknown): readonly (readonly [key: string, property: unknown])[] {
   if (typeof value !== 'object' || value === null) return [];
-  const own = 'properties' in value ? Object.entries(value.properties ?? {}) : [];
+  // What chooses a form is no property to write.
+  if ('const' in value) return [];
+  const own =
+    'properties' in value
+      ? Object.entries(value.properties ?? {}).filter(([, own]) => !('const' in own))
+      : [];
   return [...own, ...Object.values(value).flatMap(listProperties)];
 }

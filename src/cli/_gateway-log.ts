@@ -1,15 +1,19 @@
 import type { GatewayHooks } from '../gateway/gateway.ts';
-import { complain } from './_output.ts';
+import type { LogFormat } from './_access-log.ts';
+import { complain, print } from './_output.ts';
 
 /** Below this part of a limit, it is told. */
 const LOW = 0.1;
 
-/** Makes the hooks that tell on stderr what goes wrong with upstreams, or soon will. */
-export function createUpstreamLog(): GatewayHooks {
+/** Makes the hooks that tell on stderr what goes wrong with upstreams, or soon will, and on stdout what clients report. */
+export function createGatewayLog(format: LogFormat): GatewayHooks {
   const low = new Set<string>();
   return {
     onUpstreamError: (error, { rule }) =>
       complain(`turnout: ${rule === undefined ? '' : `rule ${rule}: `}${error.message}`),
+    onReport: ({ type, data }, { rule }) =>
+      format === 'off' ||
+      print(JSON.stringify({ time: new Date().toISOString(), msg: 'report', type, rule, data })),
     onCredentialError: (error) => complain(`turnout: ${error.message}`),
     onRateLimit({ limit, remaining, window }, { rule, target }) {
       const key = `${rule} ${new URL(target).origin}`;
