@@ -3,8 +3,10 @@
  *
  * @module
  */
-export { compileRules, type RuleSet } from './core/compile.ts';
-export type { CompiledRule, CompiledUpstream } from './core/compiled-rule.ts';
+export type { Circumstances } from './core/choice.ts';
+export { type CompileOptions, compileRules, type RuleSet } from './core/compile.ts';
+export type { CompiledRule, CompiledStep, CompiledUpstream } from './core/compiled-rule.ts';
+export type { CompiledCondition, NetworkLists, UpstreamCondition } from './core/condition.ts';
 export type {
   Authentication,
   ClientCredential,
@@ -35,6 +37,7 @@ export {
 } from './core/errors.ts';
 export { type Consideration, type Explanation, explain } from './core/explain.ts';
 export type { Expression } from './core/expression.ts';
+export type { Networks } from './core/networks.ts';
 export type { Option, OptionShape, Options, OptionType } from './core/options.ts';
 export { definePath, type PathCodec } from './core/path.ts';
 export { PatternError } from './core/pattern.ts';
@@ -64,6 +67,6 @@ export type {
   UpstreamInfo,
 } from './core/protocol.ts';
 export type { HeaderFields, RequestDescriptor } from './core/request.ts';
-export { type Rule, type RuleConfig, rule, type UpstreamConfig } from './core/rule.ts';
+export { type RampStep, type Rule, type RuleConfig, rule, type UpstreamConfig } from './core/rule.ts';
 export type { RuleSource } from './core/rule-source.ts';
 export type { Params } from './core/target.ts';

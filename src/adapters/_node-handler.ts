@@ -27,6 +27,8 @@ export function createNodeCore(rules: RuleSet | RuleSource, options: AdapterOpti
     onCredentialError,
     onRateLimit,
     onReport,
+    onUpstreamChange,
+    patience,
   } = options;
   const origin = checkPublicOrigin(options.publicOrigin);
   const readForwarded = createReadForwarded(trustProxy);
@@ -37,6 +39,8 @@ export function createNodeCore(rules: RuleSet | RuleSource, options: AdapterOpti
     onCredentialError,
     onRateLimit,
     onReport,
+    onUpstreamChange,
+    patience,
   });
 
   return (request, response, next) => {

@@ -30,6 +30,8 @@ export interface AdapterOptions extends GatewayHooks {
   readonly publicOrigin?: string | undefined;
   /** How long upstreams are waited for. */
   readonly timeouts?: Timeouts | undefined;
+  /** How long an upstream may take to begin its answer when another one can be asked, in milliseconds. Default 5,000. */
+  readonly patience?: number | undefined;
   /** Sends the gateway's own requests. Default `node:http` on Node, `fetch` elsewhere. */
   readonly transport?: Transport | undefined;
   /**

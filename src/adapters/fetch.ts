@@ -45,6 +45,8 @@ export function toFetchHandler(rules: RuleSet | RuleSource, options: FetchHandle
     onCredentialError,
     onRateLimit,
     onReport,
+    onUpstreamChange,
+    patience,
   } = options;
   const origin = checkPublicOrigin(options.publicOrigin);
   const readForwarded = createReadForwarded(trustProxy);
@@ -55,6 +57,8 @@ export function toFetchHandler(rules: RuleSet | RuleSource, options: FetchHandle
     onCredentialError,
     onRateLimit,
     onReport,
+    onUpstreamChange,
+    patience,
   });
 
   return async (request) => {

@@ -14,6 +14,10 @@ export function createGatewayLog(format: LogFormat): GatewayHooks {
     onReport: ({ type, data }, { rule }) =>
       format === 'off' ||
       print(JSON.stringify({ time: new Date().toISOString(), msg: 'report', type, rule, data })),
+    onUpstreamChange: (origin, inOrder) =>
+      complain(
+        `turnout: ${origin} ${inOrder ? 'is in order again' : 'is out of order, and is asked after the others'}.`,
+      ),
     onCredentialError: (error) => complain(`turnout: ${error.message}`),
     onRateLimit({ limit, remaining, window }, { rule, target }) {
       const key = `${rule} ${new URL(target).origin}`;

@@ -36,7 +36,10 @@ async function explain(url: string, options: ExplainOptions): Promise<void> {
     const request = toDescriptor(url, options);
     const source = await loadRules(options.rules);
     source.close();
-    const { decision, considered, leadsTo } = explainRequest(source.current, request);
+    const { decision, considered, leadsTo } = explainRequest(source.current, request, {
+      now: Date.now(),
+      isFit: () => true,
+    });
     if (options.json) print(JSON.stringify(decision));
     else {
       const lead = leadsTo.length > 0 ? [`  clients are sent on to ${leadsTo.join(', ')}`] : [];

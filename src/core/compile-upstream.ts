@@ -1,5 +1,7 @@
 import { BROKEN, type Match } from './compile-match.ts';
+import { compilePart, type Part } from './compile-part.ts';
 import type { CompiledUpstream } from './compiled-rule.ts';
+import type { NetworkLists } from './condition.ts';
 import { type Authentication, holdCredential } from './credential.ts';
 import type { Report } from './errors.ts';
 import { parseAuthority, splitHost, takesName } from './host.ts';
@@ -22,6 +24,7 @@ export function compileUpstreams(
   rule: Rule,
   match: Match,
   hosts: readonly string[],
+  networks: NetworkLists,
   report: Report,
   warn: Report,
 ): readonly CompiledUpstream[] {
@@ -34,27 +37,29 @@ export function compileUpstreams(
   if (Array.isArray(to) && to.length === 0)
     report('missing_target', ['to'], 'The list of upstreams is empty; write at least one address.');
   const list = (Array.isArray(to) ? to : [to]) as readonly (string | UpstreamConfig)[];
-  const upstreams: CompiledUpstream[] = [];
-  for (const [index, entry] of list.entries()) {
+  const upstreams = list.flatMap((entry, index) => {
     const config = typeof entry === 'string' ? { url: entry } : entry;
-    const key: (string | number)[] = Array.isArray(to) ? ['to', index] : ['to'];
-    if (typeof entry !== 'string') key.push('url');
+    const key: Key = Array.isArray(to) ? ['to', index] : ['to'];
+    const urlKey = typeof entry === 'string' ? key : [...key, 'url'];
     const address = readTarget(rule, config.url);
     if ('code' in address) {
-      report(address.code, key, address.message);
-      continue;
+      report(address.code, urlKey, address.message);
+      return [];
     }
-    if (match !== BROKEN) checkVariables(rule, address, match, key, report, warn);
+    if (match !== BROKEN) checkVariables(rule, address, match, urlKey, report, warn);
     checkAllow(config.allow, key, report);
     const auth = config.auth ?? rule.auth;
-    warnDoubts(rule, address, hosts, auth, key, warn);
-    const upstream = compileUpstream(rule, match, address, config.allow ?? [], auth);
-    advise(rule, upstream, key, warn);
-    upstreams.push(upstream);
-  }
+    warnDoubts(rule, address, hosts, auth, urlKey, warn);
+    const part = compilePart(config, rule, key, networks, report);
+    const upstream = compileUpstream(rule, match, address, config.allow ?? [], auth, part);
+    advise(rule, upstream, urlKey, warn);
+    return [upstream];
+  });
   // A copy has no room for more, which the rule set would keep.
   return [...upstreams];
 }
+
+type Key = readonly (string | number)[];
 
 /** Reads an address, or a short form of the protocol's. */
 function readTarget(
@@ -73,6 +78,7 @@ function compileUpstream(
   address: TargetAddress & { readonly kind?: string },
   allow: readonly string[],
   auth: Authentication | undefined,
+  part: Part,
 ): CompiledUpstream {
   const origin = protocol.locate?.(address.origin) ?? address.origin;
   const upstream: CompiledUpstream = {
@@ -81,6 +87,7 @@ function compileUpstream(
     authenticated: auth !== undefined,
     delegated: auth === 'client',
     kind: address.kind,
+    ...part,
     allow: allow.map((host) => host.toLowerCase()),
     needs: listNeeds(protocol, match, address),
     place: compilePlace(protocol, match, address, encoding(match.fromQuery, encodeDelimiters, asItIs)),
@@ -180,7 +187,7 @@ function checkVariables(
   { protocol: { variables = [] } }: Rule,
   address: TargetAddress,
   match: Match,
-  key: (string | number)[],
+  key: Key,
   report: Report,
   warn: Report,
 ): void {
@@ -217,16 +224,12 @@ function checkVariables(
   }
 }
 
-function checkAllow(
-  allow: readonly string[] | undefined,
-  key: readonly (string | number)[],
-  report: Report,
-): void {
+function checkAllow(allow: readonly string[] | undefined, key: Key, report: Report): void {
   allow?.forEach((host, index) => {
     if (!parseAuthority(host))
       report(
         'invalid_host',
-        [...key.slice(0, -1), 'allow', index],
+        [...key, 'allow', index],
         `\`${host}\` is not a host; write a name or an address, with a port if it needs one.`,
       );
   });
@@ -237,7 +240,7 @@ function warnDoubts(
   { origin, host }: TargetAddress,
   hosts: readonly string[],
   auth: Authentication | undefined,
-  key: readonly (string | number)[],
+  key: Key,
   warn: Report,
 ): void {
   const { name } = splitHost(host);
@@ -272,12 +275,7 @@ function warnDoubts(
   }
 }
 
-function advise(
-  { protocol, mode }: Rule,
-  upstream: CompiledUpstream,
-  key: readonly (string | number)[],
-  warn: Report,
-): void {
+function advise({ protocol, mode }: Rule, upstream: CompiledUpstream, key: Key, warn: Report): void {
   // What is redirected, clients ask for themselves.
   const advice = mode === 'redirect' ? undefined : protocol.advise?.(upstream);
   if (advice) warn('missing_credentials', key, advice);

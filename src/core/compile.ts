@@ -1,6 +1,7 @@
 import { compileMatch, type Match } from './compile-match.ts';
 import { compileUpstreams } from './compile-upstream.ts';
 import type { CompiledRule } from './compiled-rule.ts';
+import { isNetwork, type NetworkLists } from './condition.ts';
 import { type Report, RuleError, type RuleIssue } from './errors.ts';
 import { formatAuthority, parseAuthority } from './host.ts';
 import { checkOptions, type Options } from './options.ts';
@@ -22,17 +23,24 @@ export interface RuleSet {
   readonly index: RuleIndex;
 }
 
+/** What rules may refer to. */
+export interface CompileOptions {
+  /** Lists of networks by name, for `when`. */
+  readonly networks?: NetworkLists | undefined;
+}
+
 /**
  * Checks rules and builds the index that makes deciding independent of their number.
  *
  * @throws RuleError With every mistake of every rule.
  */
-export function compileRules(rules: readonly Rule[]): RuleSet {
+export function compileRules(rules: readonly Rule[], { networks = {} }: CompileOptions = {}): RuleSet {
   const errors: RuleIssue[] = [];
   const warnings: RuleIssue[] = [];
   const names = new Map<string, number>();
   const index = createRuleIndex();
   const compiled: CompiledRule[] = [];
+  checkNetworks(networks, errors);
   for (const [order, rule] of rules.entries()) {
     const report = collect(errors, order);
     const mistakes = errors.length;
@@ -41,7 +49,7 @@ export function compileRules(rules: readonly Rule[]): RuleSet {
     const match = compileMatch(rule, report);
     const hosts = compileHosts(rule.host, report);
     const at = compileMount(rule, report);
-    const upstreams = compileUpstreams(rule, match, hosts, report, collect(warnings, order));
+    const upstreams = compileUpstreams(rule, match, hosts, networks, report, collect(warnings, order));
     const notice = compileNotice(rule, report);
     const merge = compileMerge(rule, report);
     const options = compileOptions(rule, report);
@@ -60,6 +68,9 @@ export function compileRules(rules: readonly Rule[]): RuleSet {
       downgrade: rule.downgrade ?? false,
       dropQuery: rule.query === 'drop',
       merge,
+      seeksMissing: rule.missing === 'next',
+      checks: rule.check ?? false,
+      plain: upstreams.every(({ weight, ramp, when }) => weight === undefined && !ramp && !when),
       options,
       notice,
       noticeText: rule.notice,
@@ -80,6 +91,16 @@ function compileMerge({ merge = false, protocol }: Rule, report: Report): boolea
       `Indexes of \`${protocol.name}\` cannot be merged; leave \`merge\` out, and give each upstream a rule with the names that it owns.`,
     );
   return merge;
+}
+
+function checkNetworks(networks: NetworkLists, errors: RuleIssue[]): void {
+  for (const [name, list] of Object.entries(networks)) {
+    for (const [index, network] of list.entries()) {
+      if (isNetwork(network)) continue;
+      const message = `\`${network}\` is neither an address nor a network; write \`10.0.0.0/8\` or \`::1\`.`;
+      errors.push({ code: 'invalid_value', path: ['networks', name, index], message });
+    }
+  }
 }
 
 const NO_OPTIONS: Options = {};

@@ -1,12 +1,29 @@
+import type { CompiledCondition } from './condition.ts';
 import type { RedirectStatus } from './decision.ts';
 import type { Options } from './options.ts';
 import type { Mode, Protocol, UpstreamInfo } from './protocol.ts';
 import type { Params } from './target.ts';
 
+/** A step of a schedule. */
+export interface CompiledStep {
+  /** The time from which on, in milliseconds since 1970. */
+  readonly at: number;
+  /** The weight. */
+  readonly weight: number;
+}
+
 /** An upstream of a compiled rule. */
 export interface CompiledUpstream extends UpstreamInfo {
   /** Hosts to which it may lead the gateway beyond public https addresses. */
   readonly allow: readonly string[];
+  /** Its share of the clients; `undefined` for none of its own. */
+  readonly weight: number | undefined;
+  /** The weights that it has from some times on, in milliseconds since 1970. */
+  readonly ramp: readonly CompiledStep[] | undefined;
+  /** For which requests it is; `undefined` for all. */
+  readonly when: CompiledCondition | undefined;
+  /** The path that tells whether it is in order. */
+  readonly probe: string | undefined;
   /** The variables that its address cannot do without. */
   readonly needs: readonly string[];
   /** The name that a subject has there, or the path below which the mount is there. */
@@ -43,6 +60,12 @@ export interface CompiledRule {
   readonly merge: boolean;
   /** What the protocol wants to know besides. */
   readonly options: Options;
+  /** Whether the next upstream is asked for what one does not have. */
+  readonly seeksMissing: boolean;
+  /** Whether it is looked where a redirect leads. */
+  readonly checks: boolean;
+  /** Whether no upstream has a weight, a schedule or a condition. */
+  readonly plain: boolean;
   /** The header fields that show the notice; `undefined` without one. */
   readonly notice: Readonly<Record<string, string>> | undefined;
   /** The notice as written. */

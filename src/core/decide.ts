@@ -1,3 +1,4 @@
+import { CALM, type Circumstances, orderUpstreams } from './choice.ts';
 import type { RuleSet } from './compile.ts';
 import type { CompiledRule, CompiledUpstream } from './compiled-rule.ts';
 import type { Decision, RedirectStatus } from './decision.ts';
@@ -16,6 +17,8 @@ export interface Route {
   readonly protocol?: Protocol;
   /** The rule that the request follows. */
   readonly rule?: CompiledRule;
+  /** The numbers of the rule's upstreams that may answer, in the order in which they are to be asked. */
+  readonly order?: readonly number[];
   /** The upstream that was chosen. */
   readonly upstream?: CompiledUpstream | undefined;
   /** What the request asks for, under its public name. */
@@ -43,14 +46,24 @@ const NO_PARAMS: Params = {};
  * Decides what is done with a request.
  *
  * Synchronous, pure and total: no clock, no environment, no network, and it never throws. The origin of every
- * `location` and `target` is one that a rule names.
+ * `location` and `target` is one that a rule names. Without `circumstances`, schedules have not begun and every upstream
+ * is in order.
  */
-export function decide(ruleSet: RuleSet, request: RequestDescriptor): Decision {
-  return route(ruleSet, request).decision;
+export function decide(
+  ruleSet: RuleSet,
+  request: RequestDescriptor,
+  circumstances?: Circumstances,
+): Decision {
+  return route(ruleSet, request, circumstances).decision;
 }
 
-/** Decides like `decide`, and says by which rule; `attempt` counts the upstreams of the rule that have failed. */
-export function route(ruleSet: RuleSet, request: RequestDescriptor, attempt = 0): Route {
+/** Decides like `decide`, and says by which rule; with a `number`, for that upstream of the rule. */
+export function route(
+  ruleSet: RuleSet,
+  request: RequestDescriptor,
+  circumstances: Circumstances = CALM,
+  number?: number,
+): Route {
   const problem = findRequestProblem(request);
   if (problem)
     return {
@@ -58,7 +71,7 @@ export function route(ruleSet: RuleSet, request: RequestDescriptor, attempt = 0)
     };
   const found = findMatch(ruleSet, request);
   if (!found) return PASS;
-  if ('rule' in found) return conclude(ruleSet, found, request, attempt);
+  if ('rule' in found) return conclude(ruleSet, found, request, circumstances, number);
   const answer = found.refuse({ status: 404, message: 'No rule has this name.' });
   return { decision: respond(answer, { ...NOWHERE, protocol: found.name }), protocol: found };
 }
@@ -220,9 +233,16 @@ function readParams(
   return params;
 }
 
-function conclude(ruleSet: RuleSet, match: Match, request: RequestDescriptor, attempt: number): Route {
+function conclude(
+  ruleSet: RuleSet,
+  match: Match,
+  request: RequestDescriptor,
+  circumstances: Circumstances,
+  number: number | undefined,
+): Route {
   const { protocol, rule, resource, subject, params } = match;
-  const upstream = rule.upstreams[attempt];
+  const order = orderUpstreams(rule, request, (protocol.independent && subject) || '', circumstances);
+  const upstream = rule.upstreams[number ?? order[0] ?? -1];
   const context: RuleContext = {
     rule: rule.name,
     mode: rule.mode,
@@ -247,6 +267,7 @@ function conclude(ruleSet: RuleSet, match: Match, request: RequestDescriptor, at
     decision: toDecision(match, request, context, upstream, place, delivery),
     protocol,
     rule,
+    order,
     upstream,
     resource,
     place,
@@ -284,7 +305,7 @@ function toDecision(
   if (delivery.type === 'carry')
     return { type: 'carry', ...origin, rule: match.subject === undefined ? undefined : origin.rule };
   if (!upstream && match.rule.upstreams.length > 0)
-    return respond(protocol.refuse({ status: 502, message: 'No upstream is left.' }), origin);
+    return respond(protocol.refuse({ status: 404, message: 'No upstream is for this request.' }), origin);
   if (!upstream) return respond({ status: 200, headers: TEXT, body: '' }, origin);
   const missing = upstream.needs.find((name) => !Object.hasOwn(params, name));
   if (missing !== undefined)

@@ -1,3 +1,4 @@
+import type { Circumstances } from './choice.ts';
 import type { RuleSet } from './compile.ts';
 import type { CompiledRule } from './compiled-rule.ts';
 import { type Route, route, takes } from './decide.ts';
@@ -26,8 +27,12 @@ export interface Explanation {
 }
 
 /** Decides, and says of every rule why the request follows it or why not. */
-export function explain(ruleSet: RuleSet, request: RequestDescriptor): Explanation {
-  const found = route(ruleSet, request);
+export function explain(
+  ruleSet: RuleSet,
+  request: RequestDescriptor,
+  circumstances?: Circumstances,
+): Explanation {
+  const found = route(ruleSet, request, circumstances);
   const { decision } = found;
   const named = decision.type !== 'pass' && decision.rule !== undefined;
   const considered = ruleSet.rules.map((rule) => {

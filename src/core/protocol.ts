@@ -303,6 +303,11 @@ export interface Protocol<R extends Resource = Resource> {
   readonly rootOnly?: boolean;
   /** Whether several upstreams can be one index together (`merge`). Default false. */
   readonly merges?: boolean;
+  /**
+   * Whether a name stands alone, so that no document of the whole mount is read together with it: then a client's share
+   * is chosen for each name, else for the mount. Default false.
+   */
+  readonly independent?: boolean;
   /** Whether a rule may have no `to`. Default false. */
   readonly targetOptional?: boolean;
   /**

@@ -1,3 +1,4 @@
+import type { UpstreamCondition } from './condition.ts';
 import type { Authentication } from './credential.ts';
 import type { RedirectStatus } from './decision.ts';
 import type { Expression } from './expression.ts';
@@ -18,6 +19,25 @@ export interface UpstreamConfig {
    * public https addresses: token servers and blob stores in a private network.
    */
   readonly allow?: readonly string[] | undefined;
+  /**
+   * Its share of the clients, in proportion to the other weights of the rule; a client stays with its upstream. With 0 it
+   * gets nobody, and nobody falls back to it. Without a weight, beside others that have one, it is only fallen back to.
+   */
+  readonly weight?: number | undefined;
+  /** The weights that it has from some times on, in their order. Before the first, `weight` or else 0. */
+  readonly ramp?: readonly RampStep[] | undefined;
+  /** For which requests it is. Default all. */
+  readonly when?: UpstreamCondition | undefined;
+  /** A path that is asked for now and then, to know whether the upstream is in order: `/healthz`. Default none. */
+  readonly probe?: string | undefined;
+}
+
+/** A step of a schedule. */
+export interface RampStep {
+  /** The time from which on, in RFC 3339: `2026-12-01T08:00:00Z`. */
+  readonly at: string;
+  /** The weight. */
+  readonly weight: number;
 }
 
 /** A rule as written: on this `host`, resources whose name `match`es go `to` there. */
@@ -54,6 +74,16 @@ export interface RuleConfig {
   readonly merge?: boolean | undefined;
   /** What the protocol wants to know besides. */
   readonly options?: Options | undefined;
+  /**
+   * What an upstream's 404 means: an answer, or that the next upstream is asked, as while a house is moved piece by piece.
+   * Default `answer`.
+   */
+  readonly missing?: 'answer' | 'next' | undefined;
+  /**
+   * Whether the gateway looks with a HEAD, of which it keeps the answer for a short while, whether an upstream has what a
+   * client is redirected to, and asks the next one if not. Default false.
+   */
+  readonly check?: boolean | undefined;
   /** What users of this rule are told by their clients: one line of printable ASCII. */
   readonly notice?: string | undefined;
 }

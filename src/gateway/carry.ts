@@ -23,6 +23,7 @@ import {
   findProof,
   isDownloadable,
   isProxyRoute,
+  listAttempts,
   type ProxyRoute,
   type ProxyTools,
   tryUpstream,
@@ -52,13 +53,18 @@ export async function carry(
   first: CarryRoute,
 ): Promise<Outcome> {
   // Half of a merged index would be another one.
-  const attempts = request.body || first.rule.merge ? 1 : Math.max(1, first.rule.upstreams.length);
-  for (let attempt = 0; ; attempt++) {
-    const next = attempt === 0 ? first : route(ruleSet, request.descriptor, attempt);
-    if (!isCarryRoute(next)) return { decision: first.decision, response: toRefusal(first.protocol, 502) };
-    const outcome = await tryCarry(tools, ruleSet, request, next, attempt + 1 >= attempts);
+  const order = first.rule.merge ? [] : listAttempts(tools, request, first);
+  for (const [attempt, number] of (order.length === 0 ? [undefined] : order).entries()) {
+    const next =
+      number === undefined ? first : route(ruleSet, request.descriptor, tools.health.now(), number);
+    if (!isCarryRoute(next)) break;
+    const last = attempt + 1 >= order.length;
+    const outcome = await tryCarry(tools, ruleSet, request, next, last);
+    if (outcome?.response && outcome.response.status < 400 && number !== undefined)
+      tools.ties.note(next, request.descriptor, number);
     if (outcome) return outcome;
   }
+  return { decision: first.decision, response: toRefusal(first.protocol, 502) };
 }
 
 /** What came of one upstream; `undefined` when another should be asked. */
@@ -74,7 +80,7 @@ async function tryCarry(
     const made = await protocol.carry?.(resource, context, createTools(tools, ruleSet, request, next));
     if (!made) return { decision, response: toRefusal(protocol, 502) };
     if (!('url' in made)) return { decision, response: toOwn(made, next) };
-    const source = made.from ? route(ruleSet, request.descriptor, made.from) : next;
+    const source = made.from ? route(ruleSet, request.descriptor, undefined, made.from) : next;
     return await follow(tools, request, isCarryRoute(source) ? source : next, made, last);
   } catch (error) {
     if (request.signal?.aborted) return { decision, response: undefined };
@@ -166,7 +172,7 @@ function listOthers(
 ): readonly Tools[] {
   if (!rule.merge) return [];
   return rule.upstreams.slice(1).flatMap((_, index) => {
-    const other = route(ruleSet, request.descriptor, index + 1);
+    const other = route(ruleSet, request.descriptor, undefined, index + 1);
     return isCarryRoute(other) ? [createTools(tools, ruleSet, request, other)] : [];
   });
 }
@@ -231,11 +237,12 @@ async function admitAt(
 ): Promise<Admission> {
   const [path = '', query] = protocol.format(resource).split('?', 2);
   const headers = { authorization: 'shown' };
-  const found = route(ruleSet, { ...request.descriptor, method: 'HEAD', path, query, headers });
+  const question = { ...request.descriptor, method: 'HEAD', path, query, headers };
+  const found = route(ruleSet, question, tools.health.now());
   if (!isProxyRoute(found) || !found.upstream.delegated) return { type: 'open' };
   const { decision, upstream, place } = found;
-  const question = { method: 'HEAD', target: decision.target, upstream, protocol, place, credential };
-  return admit(tools, toExchange(question, request));
+  const asked = { method: 'HEAD', target: decision.target, upstream, protocol, place, credential };
+  return admit(tools, toExchange(asked, request));
 }
 
 /**

@@ -1,14 +1,16 @@
 import type { RuleSet } from '../core/compile.ts';
-import { refuseUnmatched, route } from '../core/decide.ts';
-import type { CarryDecision, Decision, ProxyDecision } from '../core/decision.ts';
+import { type Route, refuseUnmatched, route } from '../core/decide.ts';
+import type { CarryDecision, Decision, ProxyDecision, RedirectDecision } from '../core/decision.ts';
 import type { ClientReport } from '../core/protocol.ts';
 import type { RequestDescriptor } from '../core/request.ts';
 import type { RuleSource } from '../core/rule-source.ts';
 import { carry, isCarryRoute } from './carry.ts';
 import { createClientCredentials } from './client-credentials.ts';
 import { createCredentialKeeper } from './credential-keeper.ts';
+import { createExistences, type Existences, type RedirectRoute } from './existence.ts';
 import { single } from './fields.ts';
 import type { GatewayRequest, Outcome } from './gateway-request.ts';
+import { createHealth } from './health.ts';
 import { callHook } from './hook.ts';
 import { isLoop } from './loop.ts';
 import { createMemory } from './memory.ts';
@@ -16,7 +18,7 @@ import { isProxyRoute, type ProxyTools, proxy } from './proxy.ts';
 import type { RateLimit } from './rate-limit.ts';
 import { toRefusal } from './refusal.ts';
 import { type GatewayResponse, toRedirect, toResponse } from './response.ts';
-import { createTies } from './ties.ts';
+import { createTies, tieOf } from './ties.ts';
 import { createTokenBroker } from './token-broker.ts';
 import { createTokenSeal } from './token-seal.ts';
 import type { Transport, UpstreamError } from './transport.ts';
@@ -25,13 +27,15 @@ import type { Transport, UpstreamError } from './transport.ts';
 export interface GatewayHooks {
   /** Told of every upstream that failed a request, also when another one served it. */
   readonly onUpstreamError?:
-    | ((error: UpstreamError, decision: ProxyDecision | CarryDecision) => void)
+    | ((error: UpstreamError, decision: ProxyDecision | CarryDecision | RedirectDecision) => void)
     | undefined;
   /**
    * Told once of every credential that could not be fetched or renewed, also while the one before still serves.
    * Requests that fail of it are told to `onUpstreamError` besides.
    */
   readonly onCredentialError?: ((error: UpstreamError) => void) | undefined;
+  /** Told when an upstream falls out of order, and when it is in order again; it is asked after the others meanwhile. */
+  readonly onUpstreamChange?: ((origin: string, inOrder: boolean) => void) | undefined;
   /** Told what clients report: telemetry, pixels, installs. */
   readonly onReport?: ((report: ClientReport, decision: CarryDecision) => void) | undefined;
   /** Told what an upstream says it lets this gateway have, as Docker Hub does with each manifest. */
@@ -47,6 +51,8 @@ export interface GatewayOptions extends GatewayHooks {
    * instances that serve a host. Default one of the instance's own, which ends with it.
    */
   readonly tokenKey?: string | undefined;
+  /** How long an upstream may take to begin its answer when another one can be asked, in milliseconds. Default 5,000. */
+  readonly patience?: number | undefined;
 }
 
 /** Carries decisions out. */
@@ -60,6 +66,9 @@ export interface Gateway {
 /** So many characters of a random text are more than anybody can try. */
 const LEAST_KEY = 32;
 
+/** Package managers give up after 15 seconds or more. */
+const PATIENCE = 5000;
+
 /**
  * Makes a gateway for rules, or for a source whose rules may change while it runs.
  *
@@ -67,7 +76,16 @@ const LEAST_KEY = 32;
  */
 export function createGateway(
   rules: RuleSet | RuleSource,
-  { transport, tokenKey, onUpstreamError, onCredentialError, onRateLimit, onReport }: GatewayOptions,
+  {
+    transport,
+    tokenKey,
+    onUpstreamError,
+    onCredentialError,
+    onRateLimit,
+    onReport,
+    onUpstreamChange,
+    patience = PATIENCE,
+  }: GatewayOptions,
 ): Gateway {
   if (tokenKey !== undefined && tokenKey.length < LEAST_KEY)
     throw new TypeError(`tokenKey: write at least ${LEAST_KEY} random characters.`);
@@ -77,28 +95,76 @@ export function createGateway(
     keeper: createCredentialKeeper({ onError: onCredentialError }),
     memory: createMemory(),
     ties: createTies(),
+    health: createHealth({ transport, onChange: onUpstreamChange }),
+    patience,
     clients: createClientCredentials(createTokenSeal(tokenKey)),
     onUpstreamError: (error, decision) => callHook(() => onUpstreamError?.(error, decision)),
     onReport: (report, decision) => callHook(() => onReport?.(report, decision)),
     onRateLimit: (limit, decision) => callHook(() => onRateLimit?.(limit, decision)),
   };
+  const existences = createExistences(tools, tools.onUpstreamError);
   const rulesNow = () => ('current' in rules ? rules.current : rules);
 
   return {
     handle(request) {
       const ruleSet = rulesNow();
-      const first = route(ruleSet, request.descriptor);
-      const carried = isCarryRoute(first);
-      if (!carried && !isProxyRoute(first)) return answerAtOnce(first.decision);
-      if (isLoop(single(request.descriptor.headers?.['cdn-loop'])))
-        return { decision: first.decision, response: toRefusal(first.protocol, 508) };
-      if (carried) return carry(tools, ruleSet, request, first);
-      return proxy(tools, ruleSet, request, first).then((result) =>
-        'response' in result ? result : answerAtOnce(result.decision),
-      );
+      const first = routeTied(tools, ruleSet, request);
+      if (isCheckedRoute(first)) return follow(existences, ruleSet, request, first);
+      return carryOut(tools, ruleSet, request, first);
     },
     refuse: (descriptor) => toResponse(refuseUnmatched(rulesNow(), descriptor)),
   };
+
+  /** Sends the client to the first upstream that has what it asks for. */
+  async function follow(
+    { find }: Existences,
+    ruleSet: RuleSet,
+    request: GatewayRequest,
+    first: RedirectRoute,
+  ): Promise<Outcome> {
+    for (const number of first.order) {
+      const next = route(ruleSet, request.descriptor, tools.health.now(), number);
+      if (!isCheckedRoute(next)) return carryOut(tools, ruleSet, request, next);
+      const existence = await find(next);
+      const seeks = next.rule.seeksMissing || tieOf(next)?.type === 'content';
+      if (existence === 'there' || (existence === 'missing' && !seeks)) return answerAtOnce(next.decision);
+    }
+    return answerAtOnce(first.decision);
+  }
+}
+
+/** Decides; what belongs to an index goes where the index came from. */
+function routeTied(tools: ProxyTools, ruleSet: RuleSet, { descriptor }: GatewayRequest): Route {
+  const { ties, health } = tools;
+  const first = route(ruleSet, descriptor, health.now());
+  const { order = [] } = first;
+  if (order.length < 2 || first.decision.type !== 'redirect') return first;
+  const only = ties.find(first, descriptor);
+  if (only !== undefined && only !== order[0])
+    return { ...route(ruleSet, descriptor, health.now(), only), order: [only] };
+  ties.note(first, descriptor, order[0] ?? 0);
+  return first;
+}
+
+function isCheckedRoute(found: Route): found is RedirectRoute {
+  return found.decision.type === 'redirect' && found.rule?.checks === true && (found.order?.length ?? 0) > 1;
+}
+
+/** Answers at once, or with the help of upstreams. */
+function carryOut(
+  tools: ProxyTools,
+  ruleSet: RuleSet,
+  request: GatewayRequest,
+  first: Route,
+): Outcome | Promise<Outcome> {
+  const carried = isCarryRoute(first);
+  if (!carried && !isProxyRoute(first)) return answerAtOnce(first.decision);
+  if (isLoop(single(request.descriptor.headers?.['cdn-loop'])))
+    return { decision: first.decision, response: toRefusal(first.protocol, 508) };
+  if (carried) return carry(tools, ruleSet, request, first);
+  return proxy(tools, ruleSet, request, first).then((result) =>
+    'response' in result ? result : answerAtOnce(result.decision),
+  );
 }
 
 function answerAtOnce(decision: Decision): Outcome {

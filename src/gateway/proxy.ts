@@ -1,6 +1,6 @@
 import type { RuleSet } from '../core/compile.ts';
 import { type Route, route } from '../core/decide.ts';
-import type { CarryDecision, ProxyDecision } from '../core/decision.ts';
+import type { CarryDecision, ProxyDecision, RedirectDecision } from '../core/decision.ts';
 import type { ClientReport } from '../core/protocol.ts';
 import type { RequestDescriptor } from '../core/request.ts';
 import type { ClientCredentials } from './client-credentials.ts';
@@ -8,8 +8,10 @@ import type { CredentialKeeper } from './credential-keeper.ts';
 import { type Exchange, type ExchangeResult, type ExchangeTools, exchange } from './exchange.ts';
 import { selectRequestFields, selectResponseFields, single } from './fields.ts';
 import type { GatewayRequest, Outcome } from './gateway-request.ts';
+import type { Health } from './health.ts';
 import { markForwarded } from './loop.ts';
 import type { Memory } from './memory.ts';
+import { createPatience } from './patience.ts';
 import { type RateLimit, readRateLimit } from './rate-limit.ts';
 import { mendError, refuseAlike, toRefusal, toUpstreamError } from './refusal.ts';
 import { type GatewayResponse, toClientResponse, withFields } from './response.ts';
@@ -25,10 +27,14 @@ export interface ProxyTools extends ExchangeTools {
   readonly clients: ClientCredentials;
   /** Keeps what protocols make of documents. */
   readonly memory: Memory;
+  /** How long an upstream may take to answer when another one can, in milliseconds. */
+  readonly patience: number;
+  /** Knows which upstreams are in order. */
+  readonly health: Health;
   /** Remembers where indexes came from. */
   readonly ties: Ties;
   /** Told of every upstream that failed a request. */
-  onUpstreamError(error: UpstreamError, decision: ProxyDecision | CarryDecision): void;
+  onUpstreamError(error: UpstreamError, decision: ProxyDecision | CarryDecision | RedirectDecision): void;
   /** Told what clients report. */
   onReport(report: ClientReport, decision: CarryDecision): void;
   /** Told what an upstream says of its limits. */
@@ -62,7 +68,10 @@ export async function proxy(
 ): Promise<Outcome | Route> {
   const order = listAttempts(tools, request, first);
   for (const [attempt, number] of order.entries()) {
-    const next = number === 0 ? first : route(ruleSet, request.descriptor, number);
+    const next =
+      attempt === 0 && number === first.order[0]
+        ? first
+        : route(ruleSet, request.descriptor, tools.health.now(), number);
     if (!isProxyRoute(next)) return next;
     const response = await tryUpstream(tools, request, next, attempt + 1 >= order.length);
     if (response && response.status < 400) tools.ties.note(next, request.descriptor, number);
@@ -72,15 +81,15 @@ export async function proxy(
 }
 
 /** The numbers of the upstreams to ask, in their order: what belongs to an index is nowhere else than the index was. */
-function listAttempts(
+export function listAttempts(
   { ties }: ProxyTools,
   { descriptor, body }: GatewayRequest,
-  first: ProxyRoute,
+  first: Route,
 ): readonly number[] {
   const only = ties.find(first, descriptor);
   if (only !== undefined) return [only];
-  const all = first.rule.upstreams.map((_, number) => number);
-  return body ? all.slice(0, 1) : all;
+  const { order = [] } = first;
+  return body ? order.slice(0, 1) : order;
 }
 
 /** The answer of one upstream; `undefined` when another should be asked, or nobody waits for one any more. */
@@ -97,7 +106,13 @@ export async function tryUpstream(
   try {
     const proof = await findProof(tools, request.descriptor, next);
     if (proof === 'invalid') return askForCredential(next, 'invalid_token');
-    const result = await fetchWith(tools, toExchange(request, next, proof, rewrite?.headers ?? fields));
+    // Where another upstream can answer, nobody has to wait for this one for long.
+    const patience = last ? undefined : createPatience(request.signal, tools.patience);
+    const asked = toExchange(request, next, proof, rewrite?.headers ?? fields, patience?.signal);
+    const result = await tools.health.watch(upstream, () => {
+      const fetching = fetchWith(tools, asked);
+      return patience ? patience.guard(upstream.origin, fetching) : fetching;
+    });
     const { status, headers } = result.response;
     const limit = readRateLimit(headers);
     if (limit) tools.onRateLimit(limit, decision);
@@ -139,10 +154,11 @@ export async function fetchWith(tools: ProxyTools, request: Exchange): Promise<E
 }
 
 function toExchange(
-  { descriptor, body, signal = NEVER }: GatewayRequest,
+  { descriptor, body, signal: own = NEVER }: GatewayRequest,
   next: ProxyRoute,
   proof: Proof,
   headers: Readonly<Record<string, string>>,
+  signal: AbortSignal = own,
 ): Exchange {
   const { protocol, rule, upstream, place, decision } = next;
   return {
@@ -215,10 +231,10 @@ export function isDownloadable({ protocol, username, password }: URL): boolean {
 }
 
 /**
- * What another upstream may do better; a refusal (401, 403) is an answer, and so is an absence (404), unless it is content
- * that any of them may have.
+ * What another upstream may do better; a refusal (401, 403) is an answer, and so is an absence (404), unless the rule says
+ * otherwise or it is content that any of them may have.
  */
 function isForAnother(status: number, next: ProxyRoute): boolean {
-  if (status === 404 || status === 410) return tieOf(next)?.type === 'content';
+  if (status === 404 || status === 410) return next.rule.seeksMissing || tieOf(next)?.type === 'content';
   return status === 429 || status >= 500;
 }

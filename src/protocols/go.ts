@@ -48,6 +48,7 @@ const LATEST = '/@latest';
 export const go: Protocol<GoResource> = {
   name: 'go',
   subjects: 'name',
+  independent: true,
   errorType: 'text/plain',
 
   parse({ method, path }) {

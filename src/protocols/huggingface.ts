@@ -87,6 +87,7 @@ const FIELDS = ['x-repo-commit', 'x-linked-etag', 'x-linked-size', 'x-xet-hash']
 export const huggingface: Protocol<HuggingFaceResource> = {
   name: 'huggingface',
   subjects: 'name',
+  independent: true,
 
   parse,
 

@@ -112,6 +112,7 @@ const ATTESTATIONS = new RegExp(`^/-/npm/v1/attestations/(${NAME})(?:@|%40)(${WO
 export const npm: Protocol<NpmResource> = {
   name: 'npm',
   subjects: 'name',
+  independent: true,
   errorType: 'application/json',
 
   parse({ method, path, query }) {

@@ -127,6 +127,7 @@ const EMPTY = 'sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b78
 export const oci: Protocol<OciResource> = {
   name: 'oci',
   subjects: 'name',
+  independent: true,
   exclusive: true,
   rootOnly: true,
   authentication: 'challenge',

@@ -1,4 +1,5 @@
 import { compileRules, type RuleSet } from '../core/compile.ts';
+import type { NetworkLists } from '../core/condition.ts';
 import { isRuleError, type Position, RuleError, type RuleIssue } from '../core/errors.ts';
 import type { Expression } from '../core/expression.ts';
 import { PatternError } from '../core/pattern.ts';
@@ -50,7 +51,13 @@ export function parseRules(text: string, options: ParseOptions): RuleSet {
   const checked = [...early, ...checkRuleFile(data, names), ...(commands ? [] : refuseCommands(entries))];
   const { matches, mistakes: wrong } = readExpressions(entries, regexp);
   const known = [...checked, ...wrong];
-  const { ruleSet, issues } = compile(entries as readonly RuleEntry[], matches, known, protocols);
+  const networks = known.some(({ path }) => path[0] === 'networks') ? undefined : networksOf(data);
+  const { ruleSet, issues } = compile(
+    entries as readonly RuleEntry[],
+    { matches, networks },
+    known,
+    protocols,
+  );
   const all = [...known, ...issues];
   if (!ruleSet || all.length > 0) throw new RuleError(show(all));
   return { ...ruleSet, warnings: show(ruleSet.warnings) };
@@ -59,7 +66,10 @@ export function parseRules(text: string, options: ParseOptions): RuleSet {
 /** Compiles the rules in which no mistake is known; what it finds is at the places that they have in the file. */
 function compile(
   entries: readonly RuleEntry[],
-  matches: ReadonlyMap<number, Expression>,
+  {
+    matches,
+    networks,
+  }: { readonly matches: ReadonlyMap<number, Expression>; readonly networks: NetworkLists | undefined },
   known: readonly Mistake[],
   protocols: readonly Protocol[],
 ): { readonly ruleSet?: RuleSet; readonly issues: readonly RuleIssue[] } {
@@ -74,7 +84,7 @@ function compile(
       : standIn(entry, order, anyProtocol);
   });
   try {
-    return { ruleSet: compileRules(rules), issues: [] };
+    return { ruleSet: compileRules(rules, { networks }), issues: [] };
   } catch (error) {
     if (isRuleError(error)) return { issues: error.issues };
     throw error;
@@ -114,6 +124,10 @@ function readExpressions(
     }
   }
   return { matches, mistakes };
+}
+
+function networksOf(data: unknown): NetworkLists | undefined {
+  return isMapping(data) ? (data.networks as NetworkLists | undefined) : undefined;
 }
 
 function rulesOf(data: unknown): readonly unknown[] {

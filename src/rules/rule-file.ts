@@ -1,3 +1,4 @@
+import type { NetworkLists } from '../core/condition.ts';
 import type { Credential } from '../core/credential.ts';
 import type { RuleConfig, UpstreamConfig } from '../core/rule.ts';
 
@@ -47,6 +48,8 @@ export interface RuleEntry extends Omit<RuleConfig, 'auth' | 'to' | 'match' | 's
 export interface RuleFile {
   /** The address of the JSON Schema, for editors. */
   readonly $schema?: string | undefined;
+  /** Lists of networks by name. */
+  readonly networks?: NetworkLists | undefined;
   /** The rules. */
   readonly rules: readonly RuleEntry[];
 }

@@ -146,6 +146,38 @@ const authentication = document(
   { id: 'authentication' },
 );
 
+const weight = z.number({ error: 'a number from 0 on' });
+const time = text('a time such as `2026-12-01T08:00:00Z`');
+const networkList = z.array(text('a network such as `10.0.0.0/8`'), { error: 'a list of networks' });
+
+const step = mapping({
+  at: document(time, 'Time', 'The time from which on, in RFC 3339.'),
+  weight: document(weight, 'Weight', 'The weight from then on.'),
+});
+
+const condition = mapping({
+  networks: document(
+    z.optional(networkList),
+    'Networks',
+    'Addresses and networks of clients, or the names of lists in `networks`.',
+    { examples: [['10.0.0.0/8', 'office']] },
+  ),
+  headers: document(
+    z.optional(
+      z.record(
+        z.string(),
+        z.union([text('a value'), z.array(text('a value'))], { error: 'a value, or a list of values' }),
+        { error: 'a mapping of header fields' },
+      ),
+    ),
+    'Header fields',
+    'Fields of the request and the values of which they must have one, such as the country that a CDN names.',
+    { examples: [{ 'cf-ipcountry': ['DE', 'AT', 'CH'] }] },
+  ),
+  from: document(z.optional(time), 'From', 'The time from which on, in RFC 3339.'),
+  until: document(z.optional(time), 'Until', 'The time until which, in RFC 3339.'),
+});
+
 const upstream = document(
   mapping({
     url: document(
@@ -164,6 +196,29 @@ const upstream = document(
       'Allowed hosts',
       'Hosts to which this upstream may lead the gateway although they are not public https addresses: token servers and blob stores in a private network.',
       { examples: [['auth.internal:8443']] },
+    ),
+    weight: document(
+      z.optional(weight),
+      'Weight',
+      'Its share of the clients, in proportion to the other weights of the rule; a client stays with its upstream. With 0 it gets nobody. Without one, beside others that have one, it is only fallen back to.',
+      { examples: [90, 10] },
+    ),
+    ramp: document(
+      z.optional(z.array(step, { error: 'a list of steps' }).check(z.minLength(1))),
+      'Schedule',
+      'The weights that it has from some times on, in their order. Before the first, `weight` or else 0.',
+      { examples: [[{ at: '2026-12-01T08:00:00Z', weight: 10 }]] },
+    ),
+    when: document(
+      z.optional(condition),
+      'Condition',
+      'For which requests it is; all that is given must hold.',
+    ),
+    probe: document(
+      z.optional(text('a path such as `/healthz`')),
+      'Probe',
+      'A path that is asked for now and then, to know whether the upstream is in order.',
+      { examples: ['/healthz'] },
     ),
   }),
   'Upstream',
@@ -258,6 +313,18 @@ const rule = document(
       'Whether the upstreams of `to` are one index together, instead of in order of fallback; of what several have, the first’s counts.',
       { default: false },
     ),
+    missing: document(
+      z.optional(choice(['answer', 'next'])),
+      'Missing',
+      "What an upstream's 404 means: an answer, or that the next upstream is asked, as while a house is moved piece by piece.",
+      { default: 'answer' },
+    ),
+    check: document(
+      z.optional(z.boolean({ error: '`true` or `false`' })),
+      'Check',
+      'Whether it is looked, with a HEAD whose answer is kept for a short while, whether an upstream has what a client is redirected to, and the next one is asked if not.',
+      { default: false },
+    ),
     options: document(
       z.optional(z.record(z.string(), z.unknown(), { error: 'a mapping' })),
       'Options',
@@ -283,6 +350,12 @@ const ruleFile: z.ZodMiniType<RuleFile> = document(
         'Schema',
         'The address of the JSON Schema of rule files, for editors.',
       ),
+      networks: document(
+        z.optional(z.record(z.string(), networkList, { error: 'a mapping of lists of networks' })),
+        'Networks',
+        'Lists of networks by name, such as the ranges of a cloud or an office, for `when`.',
+        { examples: [{ office: ['192.0.2.0/24', '2001:db8::/32'] }] },
+      ),
       rules: document(
         z.array(rule, { error: 'a list of rules' }).check(z.minLength(1)),
         'Rules',
@@ -297,9 +370,11 @@ const ruleFile: z.ZodMiniType<RuleFile> = document(
 
 /** The keys that a mapping can have, by the key that it stands under; the root's by the empty one. */
 export const allowedKeys: Readonly<Record<string, readonly string[]>> = {
-  '': ['rules', '$schema'],
+  '': ['rules', 'networks', '$schema'],
   rules: Object.keys(rule.shape),
   to: Object.keys(upstream.shape),
+  ramp: Object.keys(step.shape),
+  when: Object.keys(condition.shape),
   auth: [...new Set([basic, bearer, ecr, command].flatMap(({ shape }) => Object.keys(shape)))],
   ecr: Object.keys(ecr.shape.ecr.shape),
 };

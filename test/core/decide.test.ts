@@ -560,8 +560,8 @@ describe('upstreams in the order of fallback', () => {
     [0, '302 https://one.example/a'],
     [1, 'relay http://two.example/x/a'],
     [2, '302 https://three.example/a'],
-  ])('attempt %i: %s', (attempt, shown) => {
-    expect(show(route(ruleSet, request('https://a.example/a'), attempt).decision)).toBe(shown);
+  ])('the upstream %i: %s', (number, shown) => {
+    expect(show(route(ruleSet, request('https://a.example/a'), undefined, number).decision)).toBe(shown);
   });
 
   test.each([
@@ -572,8 +572,8 @@ describe('upstreams in the order of fallback', () => {
     const two = compileRules([
       rule(protocol as typeof file, { to: ['https://one.example', 'https://two.example'] }),
     ]);
-    for (const attempt of [2, 3])
-      expect(show(route(two, request(`https://a.example${path}`), attempt).decision)).toBe('502');
+    for (const number of [2, 3])
+      expect(show(route(two, request(`https://a.example${path}`), undefined, number).decision)).toBe('404');
   });
 });
 

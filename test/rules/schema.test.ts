@@ -67,7 +67,7 @@ const bad: readonly unknown[] = [
   { rules: [{ ...rule, name: '' }] },
   { rules: [{ ...rule, name: 1 }] },
   { rules: [{ ...rule, host: [1] }] },
-  { rules: [{ ...rule, to: { url: 'a.example', weight: 3 } }] },
+  { rules: [{ ...rule, to: { url: 'a.example', height: 3 } }] },
   { rules: [{ ...rule, to: [['a.example']] }] },
   { rules: [{ ...rule, status: 300 }] },
   { rules: [{ ...rule, mode: 'Proxy' }] },

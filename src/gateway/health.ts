@@ -1,0 +1,159 @@
+import {
+  BrokenCircuitError,
+  type CircuitBreakerPolicy,
+  CircuitState,
+  ConsecutiveBreaker,
+  circuitBreaker,
+  handleWhen,
+} from 'cockatiel';
+import { LRUCache } from 'lru-cache';
+import type { Circumstances } from '../core/choice.ts';
+import type { CompiledUpstream } from '../core/compiled-rule.ts';
+import { callHook } from './hook.ts';
+import { type Transport, UpstreamError, type UpstreamResponse } from './transport.ts';
+
+/** After so many failures in a row an upstream is asked after the others. */
+const FAILURES = 3;
+
+/** How long it is before one request is tried there again, in milliseconds. */
+const PAUSE = 5000;
+
+/** How long a probe is good, and how long it may take, in milliseconds. */
+const PROBE = { every: 10_000, patience: 5000 };
+
+/** How long an upstream that wants fewer requests is left alone, when it does not say, and at most; in seconds. */
+const RESPITE = { usual: 10, most: 3600 };
+
+/** The most origins that are known. */
+const MOST = 1000;
+
+/** Knows which upstreams are in order, from what became of requests and of probes. */
+export interface Health {
+  /** The circumstances of a choice that is made now. */
+  now(): Circumstances;
+  /**
+   * Makes a request, and notes what becomes of it: it fails when it throws an `UpstreamError` or answers with a server
+   * error. An upstream that is out of order is asked all the same, since nobody asks it before those that are.
+   */
+  watch<T extends { readonly response: UpstreamResponse }>(
+    upstream: CompiledUpstream,
+    ask: () => Promise<T>,
+  ): Promise<T>;
+}
+
+/** What is known of an origin. */
+interface State {
+  readonly breaker: CircuitBreakerPolicy;
+  /** Until when nobody tries it, in milliseconds since 1970. */
+  retryAt: number;
+  /** Until when it wants fewer requests. */
+  busyUntil: number;
+  /** When it was last probed. */
+  probedAt: number;
+  /** Whether the last probe failed. */
+  down: boolean;
+}
+
+/** What a health is made of. */
+export interface HealthOptions {
+  /** Sends probes. */
+  readonly transport: Transport;
+  /** Told when an origin falls out of order, and when it is in order again. */
+  readonly onChange?: ((origin: string, inOrder: boolean) => void) | undefined;
+}
+
+/** Makes what knows nothing yet. */
+export function createHealth({ transport, onChange }: HealthOptions): Health {
+  const states = new LRUCache<string, State>({ max: MOST });
+  const tell = (origin: string, inOrder: boolean) => callHook(() => onChange?.(origin, inOrder));
+  const stateOf = (origin: string): State => {
+    const known = states.get(origin);
+    if (known) return known;
+    const state = createState((inOrder) => tell(origin, inOrder));
+    states.set(origin, state);
+    return state;
+  };
+
+  function isFit(upstream: CompiledUpstream): boolean {
+    const now = Date.now();
+    const state = upstream.probe === undefined ? states.get(upstream.origin) : stateOf(upstream.origin);
+    if (!state) return true;
+    if (upstream.probe !== undefined && now - state.probedAt >= PROBE.every) {
+      state.probedAt = now;
+      void probe(transport, upstream.origin, upstream.probe).then((inOrder) => {
+        if (state.down === inOrder) tell(upstream.origin, inOrder);
+        state.down = !inOrder;
+      });
+    }
+    if (state.down || now < state.busyUntil) return false;
+    return state.breaker.state === CircuitState.Closed || (isOpen(state) && now >= state.retryAt);
+  }
+
+  return {
+    now: () => ({ now: Date.now(), isFit }),
+    async watch(upstream, ask) {
+      const state = stateOf(upstream.origin);
+      const result = await run(state.breaker, ask);
+      if (result.response.status === 429) state.busyUntil = Date.now() + readRespite(result.response) * 1000;
+      return result;
+    },
+  };
+}
+
+function createState(tell: (inOrder: boolean) => void): State {
+  const breaker = circuitBreaker(
+    handleWhen((error) => error instanceof UpstreamError).orWhenResult(isServerError),
+    { halfOpenAfter: PAUSE, breaker: new ConsecutiveBreaker(FAILURES) },
+  );
+  const state: State = { breaker, retryAt: 0, busyUntil: 0, probedAt: 0, down: false };
+  breaker.onBreak(() => {
+    if (state.retryAt === 0) tell(false);
+    state.retryAt = Date.now() + PAUSE;
+  });
+  breaker.onReset(() => {
+    state.retryAt = 0;
+    tell(true);
+  });
+  return state;
+}
+
+/** What an open circuit would refuse is the last resort, and goes past it. */
+async function run<T>(breaker: CircuitBreakerPolicy, ask: () => Promise<T>): Promise<T> {
+  // While one request is tried, others would wait for what becomes of it.
+  if (breaker.state === CircuitState.HalfOpen) return ask();
+  try {
+    return await breaker.execute(ask);
+  } catch (error) {
+    if (error instanceof BrokenCircuitError) return ask();
+    throw error;
+  }
+}
+
+function isOpen({ breaker }: State): boolean {
+  return breaker.state === CircuitState.Open;
+}
+
+function isServerError(result: unknown): boolean {
+  return (result as { readonly response: UpstreamResponse }).response.status >= 500;
+}
+
+/** RFC 9110 §10.2.3: seconds, or a date. */
+function readRespite({ headers }: UpstreamResponse): number {
+  const field = headers['retry-after'] ?? '';
+  const seconds = /^\d{1,9}$/.test(field) ? Number(field) : (Date.parse(field) - Date.now()) / 1000;
+  if (Number.isNaN(seconds)) return RESPITE.usual;
+  return Math.min(Math.max(seconds, 1), RESPITE.most);
+}
+
+/** Whether an upstream answers its probe with anything but a server error. */
+async function probe(transport: Transport, origin: string, path: string): Promise<boolean> {
+  try {
+    const signal = AbortSignal.timeout(PROBE.patience);
+    const headers = { 'user-agent': 'turnout' };
+    const response = await transport({ method: 'GET', origin, path, headers, signal, guarded: false });
+    response.discard();
+    return response.status < 500 && response.status !== 429;
+  } catch {
+    return false;
+  }
+}
