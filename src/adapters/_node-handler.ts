@@ -28,6 +28,7 @@ export function createNodeCore(rules: RuleSet | RuleSource, options: AdapterOpti
     onRateLimit,
     onReport,
     onUpstreamChange,
+    onGuardTrip,
     patience,
   } = options;
   const origin = checkPublicOrigin(options.publicOrigin);
@@ -40,6 +41,7 @@ export function createNodeCore(rules: RuleSet | RuleSource, options: AdapterOpti
     onRateLimit,
     onReport,
     onUpstreamChange,
+    onGuardTrip,
     patience,
   });
 

@@ -46,6 +46,7 @@ export function toFetchHandler(rules: RuleSet | RuleSource, options: FetchHandle
     onRateLimit,
     onReport,
     onUpstreamChange,
+    onGuardTrip,
     patience,
   } = options;
   const origin = checkPublicOrigin(options.publicOrigin);
@@ -58,6 +59,7 @@ export function toFetchHandler(rules: RuleSet | RuleSource, options: FetchHandle
     onRateLimit,
     onReport,
     onUpstreamChange,
+    onGuardTrip,
     patience,
   });
 

@@ -14,6 +14,10 @@ export function createGatewayLog(format: LogFormat): GatewayHooks {
     onReport: ({ type, data }, { rule }) =>
       format === 'off' ||
       print(JSON.stringify({ time: new Date().toISOString(), msg: 'report', type, rule, data })),
+    onGuardTrip: ({ rule, origin, asked, failed }) =>
+      complain(
+        `turnout: rule ${rule}: ${failed} of ${asked} requests failed at ${origin}, which loses its share until the rules are loaded anew.`,
+      ),
     onUpstreamChange: (origin, inOrder) =>
       complain(
         `turnout: ${origin} ${inOrder ? 'is in order again' : 'is out of order, and is asked after the others'}.`,

@@ -4,6 +4,7 @@ import manifest from '../../package.json' with { type: 'json' };
 import { EXIT, fail } from './_output.ts';
 import { addCheck } from './check.ts';
 import { addExplain } from './explain.ts';
+import { addInit } from './init.ts';
 import { addServe } from './serve.ts';
 
 const program = new Command('turnout')
@@ -16,6 +17,7 @@ const program = new Command('turnout')
     'after',
     `
 Examples:
+  $ turnout init                                    ask what you publish, and write turnout.yaml
   $ turnout check                                   read turnout.yaml and say what is wrong with it
   $ turnout serve --port 8080                       serve it, and take up its changes
   $ turnout explain https://get.acme.dev/cli/1.0    say where a request goes, and why
@@ -23,6 +25,7 @@ Examples:
 Exit codes: 0 all is well, 1 check found mistakes, 2 the command could not do its work.`,
   );
 
+addInit(program);
 addServe(program);
 addCheck(program);
 addExplain(program);

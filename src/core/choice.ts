@@ -8,6 +8,8 @@ export interface Circumstances {
   readonly now: number;
   /** Tells whether an upstream is fit to be asked before the others. */
   isFit(upstream: CompiledUpstream): boolean;
+  /** Tells whether an upstream has lost its share, because it fared worse with it than the others. Default none has. */
+  isHeld?(upstream: CompiledUpstream): boolean;
 }
 
 /** No clock and no news of upstreams: schedules have not begun, and all are fit. */
@@ -33,7 +35,10 @@ export function orderUpstreams(
   const open = upstreams.flatMap((upstream, number) =>
     upstream.when === undefined || holds(upstream.when, request, now) ? [number] : [],
   );
-  const weights = open.map((number) => weightAt(upstreams[number], now));
+  const weights = open.map((number) => {
+    const upstream = upstreams[number] as CompiledUpstream;
+    return circumstances.isHeld?.(upstream) ? undefined : weightAt(upstream, now);
+  });
   const chosen = pick(open, weights, `${rule}\0${name}\0${request.ip ?? ''}`);
   const others = open.filter((number, index) => number !== chosen && weights[index] !== 0);
   const order = chosen === undefined ? others : [chosen, ...others];
@@ -42,8 +47,8 @@ export function orderUpstreams(
 }
 
 /** The weight of an upstream at a time; `undefined` for one that only others fall back to. */
-function weightAt(upstream: CompiledUpstream | undefined, now: number): number | undefined {
-  if (!upstream?.ramp) return upstream?.weight;
+function weightAt(upstream: CompiledUpstream, now: number): number | undefined {
+  if (!upstream.ramp) return upstream.weight;
   return upstream.ramp.findLast(({ at }) => at <= now)?.weight ?? upstream.weight ?? 0;
 }
 

@@ -10,6 +10,7 @@ import { createCredentialKeeper } from './credential-keeper.ts';
 import { createExistences, type Existences, type RedirectRoute } from './existence.ts';
 import { single } from './fields.ts';
 import type { GatewayRequest, Outcome } from './gateway-request.ts';
+import { createGuard, type GuardTrip } from './guard.ts';
 import { createHealth } from './health.ts';
 import { callHook } from './hook.ts';
 import { isLoop } from './loop.ts';
@@ -36,6 +37,8 @@ export interface GatewayHooks {
   readonly onCredentialError?: ((error: UpstreamError) => void) | undefined;
   /** Told when an upstream falls out of order, and when it is in order again; it is asked after the others meanwhile. */
   readonly onUpstreamChange?: ((origin: string, inOrder: boolean) => void) | undefined;
+  /** Told when an upstream loses its share of the clients, because it fares worse with it than the others. */
+  readonly onGuardTrip?: ((trip: GuardTrip) => void) | undefined;
   /** Told what clients report: telemetry, pixels, installs. */
   readonly onReport?: ((report: ClientReport, decision: CarryDecision) => void) | undefined;
   /** Told what an upstream says it lets this gateway have, as Docker Hub does with each manifest. */
@@ -84,18 +87,21 @@ export function createGateway(
     onRateLimit,
     onReport,
     onUpstreamChange,
+    onGuardTrip,
     patience = PATIENCE,
   }: GatewayOptions,
 ): Gateway {
   if (tokenKey !== undefined && tokenKey.length < LEAST_KEY)
     throw new TypeError(`tokenKey: write at least ${LEAST_KEY} random characters.`);
+  const guard = createGuard(onGuardTrip);
   const tools: ProxyTools = {
     transport,
     broker: createTokenBroker(),
     keeper: createCredentialKeeper({ onError: onCredentialError }),
     memory: createMemory(),
     ties: createTies(),
-    health: createHealth({ transport, onChange: onUpstreamChange }),
+    guard,
+    health: createHealth({ transport, onChange: onUpstreamChange, guard }),
     patience,
     clients: createClientCredentials(createTokenSeal(tokenKey)),
     onUpstreamError: (error, decision) => callHook(() => onUpstreamError?.(error, decision)),
@@ -158,13 +164,25 @@ function carryOut(
   first: Route,
 ): Outcome | Promise<Outcome> {
   const carried = isCarryRoute(first);
-  if (!carried && !isProxyRoute(first)) return answerAtOnce(first.decision);
+  if (!carried && !isProxyRoute(first)) {
+    noteRedirect(tools, request, first);
+    return answerAtOnce(first.decision);
+  }
   if (isLoop(single(request.descriptor.headers?.['cdn-loop'])))
     return { decision: first.decision, response: toRefusal(first.protocol, 508) };
   if (carried) return carry(tools, ruleSet, request, first);
   return proxy(tools, ruleSet, request, first).then((result) =>
     'response' in result ? result : answerAtOnce(result.decision),
   );
+}
+
+function noteRedirect(
+  { guard }: ProxyTools,
+  { descriptor }: GatewayRequest,
+  { decision, rule, upstream }: Route,
+): void {
+  if (decision.type !== 'redirect' || !rule || !upstream || rule.plain) return;
+  guard.noteRedirect(rule, upstream, decision.location, descriptor.ip ?? '');
 }
 
 function answerAtOnce(decision: Decision): Outcome {

@@ -9,6 +9,7 @@ import {
 import { LRUCache } from 'lru-cache';
 import type { Circumstances } from '../core/choice.ts';
 import type { CompiledUpstream } from '../core/compiled-rule.ts';
+import type { Guard } from './guard.ts';
 import { callHook } from './hook.ts';
 import { type Transport, UpstreamError, type UpstreamResponse } from './transport.ts';
 
@@ -60,10 +61,12 @@ export interface HealthOptions {
   readonly transport: Transport;
   /** Told when an origin falls out of order, and when it is in order again. */
   readonly onChange?: ((origin: string, inOrder: boolean) => void) | undefined;
+  /** Holds shares back. */
+  readonly guard: Guard;
 }
 
 /** Makes what knows nothing yet. */
-export function createHealth({ transport, onChange }: HealthOptions): Health {
+export function createHealth({ transport, onChange, guard }: HealthOptions): Health {
   const states = new LRUCache<string, State>({ max: MOST });
   const tell = (origin: string, inOrder: boolean) => callHook(() => onChange?.(origin, inOrder));
   const stateOf = (origin: string): State => {
@@ -90,7 +93,7 @@ export function createHealth({ transport, onChange }: HealthOptions): Health {
   }
 
   return {
-    now: () => ({ now: Date.now(), isFit }),
+    now: () => ({ now: Date.now(), isFit, isHeld: guard.isHeld }),
     async watch(upstream, ask) {
       const state = stateOf(upstream.origin);
       const result = await run(state.breaker, ask);

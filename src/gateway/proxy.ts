@@ -8,6 +8,7 @@ import type { CredentialKeeper } from './credential-keeper.ts';
 import { type Exchange, type ExchangeResult, type ExchangeTools, exchange } from './exchange.ts';
 import { selectRequestFields, selectResponseFields, single } from './fields.ts';
 import type { GatewayRequest, Outcome } from './gateway-request.ts';
+import type { Guard } from './guard.ts';
 import type { Health } from './health.ts';
 import { markForwarded } from './loop.ts';
 import type { Memory } from './memory.ts';
@@ -29,6 +30,8 @@ export interface ProxyTools extends ExchangeTools {
   readonly memory: Memory;
   /** How long an upstream may take to answer when another one can, in milliseconds. */
   readonly patience: number;
+  /** Holds shares back that fare worse than the others. */
+  readonly guard: Guard;
   /** Knows which upstreams are in order. */
   readonly health: Health;
   /** Remembers where indexes came from. */
@@ -109,7 +112,7 @@ export async function tryUpstream(
     // Where another upstream can answer, nobody has to wait for this one for long.
     const patience = last ? undefined : createPatience(request.signal, tools.patience);
     const asked = toExchange(request, next, proof, rewrite?.headers ?? fields, patience?.signal);
-    const result = await tools.health.watch(upstream, () => {
+    const result = await watch(tools, next, request.signal, () => {
       const fetching = fetchWith(tools, asked);
       return patience ? patience.guard(upstream.origin, fetching) : fetching;
     });
@@ -125,6 +128,24 @@ export async function tryUpstream(
     const failure = toUpstreamError(error, upstream.origin);
     tools.onUpstreamError(failure, decision);
     return last ? toRefusal(protocol, failure.status) : undefined;
+  }
+}
+
+/** Makes a request, of which the health and the guard learn what becomes. */
+async function watch(
+  { health, guard }: ProxyTools,
+  { rule, upstream }: ProxyRoute,
+  signal: AbortSignal | undefined,
+  ask: () => Promise<ExchangeResult>,
+): Promise<ExchangeResult> {
+  try {
+    const result = await health.watch(upstream, ask);
+    const { status } = result.response;
+    guard.note(rule, upstream, status === 429 || status >= 500);
+    return result;
+  } catch (error) {
+    if (!signal?.aborted) guard.note(rule, upstream, true);
+    throw error;
   }
 }
 
