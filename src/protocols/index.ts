@@ -11,6 +11,7 @@ import { maven } from './maven.ts';
 import { npm } from './npm.ts';
 import { nuget } from './nuget.ts';
 import { oci } from './oci.ts';
+import { pacman } from './pacman.ts';
 import { pypi } from './pypi.ts';
 import { rubygems } from './rubygems.ts';
 import { terraform } from './terraform.ts';
@@ -30,6 +31,7 @@ export const protocols: readonly Protocol[] = [
   npm,
   nuget,
   oci,
+  pacman,
   pypi,
   rubygems,
   terraform,

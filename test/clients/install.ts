@@ -35,6 +35,8 @@ const packages: ReadonlyMap<string, string> = new Map([
   ['composer', 'composer'],
   ['/usr/lib/python3/dist-packages/pip/__main__.py', 'python3-pip'],
   ['php', 'php-cli'],
+  ['pacman', 'pacman-package-manager'],
+  ['bsdtar', 'libarchive-tools'],
   ['/etc/php/8.2/mods-available/zip.ini', 'php-zip'],
   ['mono', 'mono-runtime'],
   ['/usr/lib/mono/4.5/System.Net.Http.dll', 'libmono-cil-dev'],
