@@ -1,4 +1,5 @@
 import { compileMatch, type Match } from './compile-match.ts';
+import { compileStatus } from './compile-status.ts';
 import { compileUpstreams } from './compile-upstream.ts';
 import type { CompiledRule } from './compiled-rule.ts';
 import { isNetwork, type NetworkLists } from './condition.ts';
@@ -53,6 +54,7 @@ export function compileRules(rules: readonly Rule[], { networks = {} }: CompileO
     const notice = compileNotice(rule, report);
     const merge = compileMerge(rule, report);
     const options = compileOptions(rule, report);
+    const status = compileStatus(rule, report);
     if (errors.length > mistakes) continue;
     const result: CompiledRule = {
       name,
@@ -64,7 +66,7 @@ export function compileRules(rules: readonly Rule[], { networks = {} }: CompileO
       syntax:
         typeof rule.match === 'object' && 'exec' in rule.match ? 'regexp' : (rule.syntax ?? 'path-to-regexp'),
       mode: rule.mode ?? 'auto',
-      status: rule.status,
+      status,
       downgrade: rule.downgrade ?? false,
       dropQuery: rule.query === 'drop',
       merge,

@@ -24,6 +24,7 @@ export const ISSUE_CODES = [
   'optional_parameter',
   'redirect_without_credentials',
   'self_target',
+  'status_not_supported',
   'unknown_key',
   'unknown_parameter',
   'unknown_protocol',

@@ -301,6 +301,11 @@ export interface Protocol<R extends Resource = Resource> {
   readonly general?: boolean;
   /** Whether clients always ask at the root of a host, so that `at` makes no sense. Default false. */
   readonly rootOnly?: boolean;
+  /**
+   * The statuses of redirects of GET and HEAD that all its clients follow, where some stop at others: `status` of a rule
+   * is one of them, and a redirect of an upstream that is handed on gets the first instead of another. Default all.
+   */
+  readonly statuses?: readonly RedirectStatus[];
   /** Whether several upstreams can be one index together (`merge`). Default false. */
   readonly merges?: boolean;
   /**

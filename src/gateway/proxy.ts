@@ -7,6 +7,7 @@ import type { ClientCredentials } from './client-credentials.ts';
 import type { CredentialKeeper } from './credential-keeper.ts';
 import { type Exchange, type ExchangeResult, type ExchangeTools, exchange } from './exchange.ts';
 import { selectRequestFields, selectResponseFields, single } from './fields.ts';
+import { toFollowable } from './followable.ts';
 import type { GatewayRequest, Outcome } from './gateway-request.ts';
 import type { Guard } from './guard.ts';
 import type { Health } from './health.ts';
@@ -216,8 +217,9 @@ function toAnswer(
   const alike = result.relayed ? undefined : refuseAlike(protocol, response);
   if (alike) response.discard();
   const answer = alike ?? mendError(protocol, toClientResponse(result, method, rewrite));
+  const followed = result.relayed && method === 'GET' ? toFollowable(answer, protocol) : answer;
   const told = alike ? undefined : readFields(result, next);
-  const fields = withFields(withFields(answer, told), decision.headers);
+  const fields = withFields(withFields(followed, told), decision.headers);
   if (response.status !== 401 || !upstream.delegated) return fields;
   const challenge =
     protocol.challenge?.(next.resource, next.context, 'insufficient_scope') ??

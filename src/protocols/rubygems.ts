@@ -88,6 +88,7 @@ const PLATFORM = new RegExp(
 /** The protocol of sources of gems. */
 export const rubygems: Protocol<RubygemsResource> = {
   name: 'rubygems',
+  statuses: [302, 301, 303, 307],
   subjects: 'name',
 
   parse({ method, path, query }) {

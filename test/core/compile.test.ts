@@ -11,6 +11,7 @@ import { type Rule, type RuleConfig, rule } from '../../src/core/rule.ts';
 import { file } from '../../src/protocols/file.ts';
 import { npm } from '../../src/protocols/npm.ts';
 import { oci } from '../../src/protocols/oci.ts';
+import { rubygems } from '../../src/protocols/rubygems.ts';
 import { fill, filling, isCompilable, pathPattern } from './arbitraries.ts';
 import { hostilePath, hostileText } from './hostile.ts';
 
@@ -76,6 +77,9 @@ const mistakes: Partial<Record<IssueCode, readonly Mistake[]>> = {
     [files({ at: '/a%' }), 'at', 'not a mount path'],
     [files({ at: '/a/../b' }), 'at', 'not a mount path'],
     [files({ at: '/a/%2e/' }), 'at', 'not a mount path'],
+  ],
+  status_not_supported: [
+    [rule(rubygems, { to, status: 308 }), 'status', '`rubygems` stop at 308', '302 or 301 or 303 or 307'],
   ],
   mount_not_supported: [[images({ at: '/images/' }), 'at', '`oci`', 'leave `at` out']],
   invalid_match: [

@@ -292,6 +292,8 @@ export function testProtocol<R extends Resource>(
   }
 
   function expectDelivery(delivery: Delivery, method: string): void {
+    if (delivery.type === 'redirect' && protocol.statuses)
+      expect(protocol.statuses).toContain(delivery.status);
     if (delivery.type === 'respond') expectAnswer(delivery.answer);
     else if (delivery.type === 'refer') expectAnswer(delivery.answer(`${origin}/x?y=z`));
     else if (delivery.type === 'carry') expect(protocol.carry).toBeDefined();
