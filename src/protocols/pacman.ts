@@ -58,6 +58,14 @@ export const pacman: Protocol<PacmanResource> = {
 
   rename: (resource, path) => ({ ...resource, path }),
 
+  // A package has its checksum in the database, and is of one build; the lists of a repository are of one moment.
+  tie({ type, path }) {
+    if (type !== 'database') return { type: 'content' };
+    const database = DATABASE.exec(path);
+    const opens = database?.[1] === 'db' && database[2] === undefined;
+    return { type: opens ? 'index' : 'member', of: path.slice(0, database?.index) };
+  },
+
   // Signatures and checksums cover every byte, and pacman asks for each file at the server it was told of.
   deliver: () => ({ type: 'redirect', status: 302 }),
 

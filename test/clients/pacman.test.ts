@@ -200,6 +200,18 @@ test('releases whose host redirects to signed addresses without a name have thei
   expect(asked(turnout)).toEqual(['acme.db', 'acme.db.sig', OLD, `${OLD}.sig`]);
 });
 
+test('of two mirrors, the second has a package that the first has lost', async () => {
+  const lacking = new Map(releases.first);
+  lacking.delete(`/${OLD}`);
+  const first = await mirror(lacking, '127.0.0.2', '/acme/os/x86_64');
+  const second = await mirror(releases.first, '127.0.0.3', '/acme/os/x86_64');
+  const to = `[${[first, second].map(({ origin }) => `"${origin}${SERVER_RULE}"`).join(', ')}]`;
+  const system = await createSystem(await start(to, 'mode: proxy'));
+  await succeed(system, '-Sy', 'acme-cli');
+  expect(await system.installed()).toBe('acme-cli 1:1.0-1\n');
+  expect(served(second.requests)).toEqual([`/acme/os/x86_64/${OLD}`]);
+});
+
 test('of two mirrors, the second has what the first no longer serves', async () => {
   const first = await mirror(releases.first, '127.0.0.2', '/acme/os/x86_64');
   const second = await mirror(releases.first, '127.0.0.3', '/acme/os/x86_64');

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 
 import { compileRules } from '../../src/core/compile.ts';
 import { decide } from '../../src/core/decide.ts';
+import type { Tie } from '../../src/core/protocol.ts';
 import { rule } from '../../src/core/rule.ts';
 import { type PacmanResource, pacman } from '../../src/protocols/pacman.ts';
 import {
@@ -76,6 +77,19 @@ test.each(kinds)('a %s is redirected with 302', (type) => {
     expect(showDelivery(pacman.deliver(resource, contextOf(mode, upstreamOf('https://a.example'))))).toBe(
       '302',
     );
+});
+
+test.each<[file: string, tie: Tie]>([
+  ['acme.db', { type: 'index', of: `${folder}/acme` }],
+  ['acme.db.tar.gz', { type: 'index', of: `${folder}/acme` }],
+  ['acme.db.sig', { type: 'member', of: `${folder}/acme` }],
+  ['acme.files', { type: 'member', of: `${folder}/acme` }],
+  ['acme.files.tar.zst.sig', { type: 'member', of: `${folder}/acme` }],
+  ['acme-1-1-any.pkg.tar.zst', { type: 'content' }],
+  ['acme-1-1-any.pkg.tar.zst.sig', { type: 'content' }],
+])('of several upstreams, %s is %j', (file, tie) => {
+  const resource = pacman.parse({ method: 'GET', path: `${folder}/${file}` });
+  expect(resource && pacman.tie?.(resource)).toEqual(tie);
 });
 
 test.each<[file: string, purl: string | undefined]>([
