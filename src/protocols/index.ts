@@ -1,4 +1,5 @@
 import type { Protocol } from '../core/protocol.ts';
+import { apk } from './apk.ts';
 import { cargo } from './cargo.ts';
 import { composer } from './composer.ts';
 import { conda } from './conda.ts';
@@ -19,6 +20,7 @@ import { vanity } from './vanity.ts';
 
 /** Every protocol of this package, as rule files name them. */
 export const protocols: readonly Protocol[] = [
+  apk,
   cargo,
   composer,
   conda,

@@ -37,6 +37,7 @@ const packages: ReadonlyMap<string, string> = new Map([
   ['php', 'php-cli'],
   ['pacman', 'pacman-package-manager'],
   ['bsdtar', 'libarchive-tools'],
+  ['busybox', 'busybox'],
   ['/etc/php/8.2/mods-available/zip.ini', 'php-zip'],
   ['mono', 'mono-runtime'],
   ['/usr/lib/mono/4.5/System.Net.Http.dll', 'libmono-cil-dev'],
