@@ -6,6 +6,7 @@ import { conda } from './conda.ts';
 import { file } from './file.ts';
 import { go } from './go.ts';
 import { helm } from './helm.ts';
+import { homebrew } from './homebrew.ts';
 import { huggingface } from './huggingface.ts';
 import { jsr } from './jsr.ts';
 import { maven } from './maven.ts';
@@ -27,6 +28,7 @@ export const protocols: readonly Protocol[] = [
   file,
   go,
   helm,
+  homebrew,
   huggingface,
   jsr,
   maven,
