@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { join } from 'node:path';
@@ -23,7 +24,7 @@ export interface MirrorLayout {
 /** When every file of every mirror was changed, so that conditions hold on each. */
 const CHANGED = new Date('2026-01-02T03:04:05Z');
 
-/** Starts a mirror: a server of plain files that change, which knows conditions on the time, and ranges. */
+/** Starts a mirror: a server of plain files that change, which knows conditions and ranges. */
 export function startPackageMirror(files: MirrorFiles, layout: MirrorLayout): Promise<RecordingServer> {
   const { address, base, credentials, headers } = layout;
   return startRecordingServer(address, (request, response) => {
@@ -47,9 +48,10 @@ export async function readMirrorFiles(folder: string, below: string): Promise<Mi
 }
 
 function send(request: IncomingMessage, response: ServerResponse, body: Buffer): void {
-  response.setHeader('last-modified', CHANGED.toUTCString());
+  const tag = `"${createHash('sha256').update(body).digest('hex').slice(0, 16)}"`;
+  response.setHeader('last-modified', CHANGED.toUTCString()).setHeader('etag', tag);
   const since = Date.parse(request.headers['if-modified-since'] ?? '');
-  if (since >= CHANGED.getTime()) {
+  if (request.headers['if-none-match'] === tag || since >= CHANGED.getTime()) {
     response.writeHead(304).end();
     return;
   }
