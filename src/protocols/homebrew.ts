@@ -85,8 +85,7 @@ const DOCUMENTS: ReadonlyMap<string, RegExp> = new Map([
 ]);
 const ANALYTICS = /^analytics(?:-linux)?$/;
 // http-protocol(5): the smart service, and the files that stand in for it.
-const TAP =
-  /\/(?:info\/refs|git-(?:upload|receive)-pack|HEAD|objects\/(?:info\/[\w-]+|pack\/pack-[\da-f]+\.(?:pack|idx)|[\da-f]{2}\/[\da-f]{38,62}))$/;
+const TAP = /\/(?:info\/refs|git-upload-pack|HEAD|objects\/(?:info|pack|[\da-f]{2})\/[\w.-]+)$/;
 
 /** The protocol of Homebrew. */
 export const homebrew: Protocol<HomebrewResource> = {

@@ -20,6 +20,7 @@ const packages: ReadonlyMap<string, string> = new Map([
   ['openssl', 'openssl'],
   ['curl', 'curl'],
   ['gpg', 'gpg'],
+  ['gpg-agent', 'gpg-agent'],
   ['zip', 'zip'],
   ['gcc', 'gcc'],
   ['git', 'git'],
