@@ -6,6 +6,7 @@
 export { createFetchTransport } from './fetch-transport.ts';
 export { createGateway, type Gateway, type GatewayHooks, type GatewayOptions } from './gateway.ts';
 export type { GatewayRequest, Outcome } from './gateway-request.ts';
+export type { GuardTrip } from './guard.ts';
 export type { RateLimit } from './rate-limit.ts';
 export type { GatewayResponse } from './response.ts';
 export {

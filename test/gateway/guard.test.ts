@@ -34,9 +34,12 @@ async function start(
 }
 
 test('a share that fares worse than the others is given up, until the rules are loaded anew', async () => {
+  vi.useFakeTimers({ toFake: ['Date'] });
   const { origins, trips, get } = await start(oci, [200, 500]);
-  for (let name = 0; name < 40; name++)
+  for (let name = 0; name < 40; name++) {
     expect(await get(`/v2/app${name}/manifests/1`)).toMatchObject({ status: 200 });
+    vi.setSystemTime(Date.now() + 2000);
+  }
   expect(trips).toEqual([{ rule: 'r', origin: origins[1], asked: 5, failed: 5 }]);
 });
 
