@@ -123,6 +123,8 @@ export interface Neighbour {
   readonly notice: string | undefined;
   /** A shell line that tries it. */
   readonly usage: string;
+  /** Its options; not for showing to clients as they are. */
+  readonly options: Options;
 }
 
 /** Something that a client reports, for whoever counts: plain data. */

@@ -18,7 +18,7 @@ export function listNeighbours({ rules }: RuleSet, request: RequestDescriptor): 
 }
 
 function toNeighbour(rule: CompiledRule, publicUrl: string): Neighbour {
-  const { name, protocol, match, noticeText: notice } = rule;
+  const { name, protocol, match, noticeText: notice, options } = rule;
   return {
     rule: name,
     protocol: protocol.name,
@@ -26,5 +26,6 @@ function toNeighbour(rule: CompiledRule, publicUrl: string): Neighbour {
     match,
     notice,
     usage: protocol.usage(writeExample(rule), publicUrl),
+    options,
   };
 }

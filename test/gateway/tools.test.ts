@@ -48,7 +48,14 @@ test('a protocol sees its options and the rules beside it, and tells what client
   expect(JSON.parse((await ask(origin, '/here')).body)).toEqual({
     options: { greeting: 'hello' },
     neighbours: [
-      { rule: 'page', protocol: 'page', publicUrl: origin, match: [], usage: `curl -fLO '${origin}/<name>'` },
+      {
+        rule: 'page',
+        protocol: 'page',
+        publicUrl: origin,
+        match: [],
+        usage: `curl -fLO '${origin}/<name>'`,
+        options: { greeting: 'hello' },
+      },
       {
         rule: 'images',
         protocol: 'oci',
@@ -56,6 +63,7 @@ test('a protocol sees its options and the rules beside it, and tells what client
         match: ['acme/*image', 'tools/*image'],
         notice: 'It moves.',
         usage: expect.stringContaining('acme/<image>'),
+        options: {},
       },
     ],
   });
