@@ -15,6 +15,7 @@ import { nuget } from './nuget.ts';
 import { oci } from './oci.ts';
 import { pacman } from './pacman.ts';
 import { pypi } from './pypi.ts';
+import { rpm } from './rpm.ts';
 import { rubygems } from './rubygems.ts';
 import { terraform } from './terraform.ts';
 import { vanity } from './vanity.ts';
@@ -37,6 +38,7 @@ export const protocols: readonly Protocol[] = [
   oci,
   pacman,
   pypi,
+  rpm,
   rubygems,
   terraform,
   vanity,
