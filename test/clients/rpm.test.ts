@@ -1,8 +1,9 @@
-import { appendFile, cp, rm } from 'node:fs/promises';
+import { appendFile, cp, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 
 import { createCleanup } from './lab/cleanup.ts';
+import { runChecked } from './lab/command.ts';
 import { freePort } from './lab/free-port.ts';
 import { served } from './lab/recording-server.ts';
 import { makeRpmDebian, type RpmSystem, rpmClients } from './programs/rpm-clients.ts';
@@ -77,6 +78,13 @@ async function start(to: string, ...more: readonly string[]): Promise<Turnout> {
   );
   const env = { RPM_PASSWORD: CREDENTIALS.password };
   return cleanup.use(startTurnout(['rules:', ...rule, ''].join('\n'), { env }));
+}
+
+/** Runs what the page of the protocol has for it: shows the hosts that an index names. */
+async function findBases(repository: string): Promise<string> {
+  const page = await readFile('docs/protocols/rpm.md', 'utf8');
+  const [, command = 'false'] = /^ *(curl -sL \$url.*)$/m.exec(page) ?? [];
+  return runChecked('sh', ['-c', `url=${repository}\n${command}`]);
 }
 
 /** The packages that were asked of the gateway, and not refused. */
@@ -261,16 +269,19 @@ describe.each(rpmClients)('$title', ({ kind, createSystem }) => {
     });
   });
 
-  test.runIf(kind === 'dnf')('shows where packages are that an index has at a host of its own', async () => {
+  const way = kind === 'dnf' ? 'around the gateway' : 'through the gateway all the same';
+  test(`fetches packages ${way} when the index has them at a host of its own`, async () => {
     const folder = await copyOf(first, `based-${kind}`);
     await maker.index(folder, { base: `${moved.origin}/based-${kind}/` });
-    const turnout = await start(`${first.origin}/based-${kind}`);
-    const system = await createUser(turnout);
-    const shown = await system.run('repoquery', '--location');
-    expect(shown.output).toContain(`${moved.origin}/based-${kind}/acme-tool-1.0-1.noarch.rpm`);
     await publish(folder, join(moved.folder, `based-${kind}`));
-    expect((await system.install(OTHER.name)).ok).toBe(true);
-    expect(packagesOf(turnout)).toEqual([]);
+    const turnout = await start(`${first.origin}/based-${kind}`);
+    expect(await findBases(`${turnout.origin}/rpm`)).toBe(`xml:base="${moved.origin}/based-${kind}/"\n`);
+    const system = await createUser(turnout);
+    const installed = await system.install(OTHER.name);
+    expect(installed.ok, installed.output).toBe(true);
+    const file = 'acme-tool-1.0-1.noarch.rpm';
+    expect(packagesOf(turnout)).toEqual(kind === 'dnf' ? [] : [`/rpm/${file}`]);
+    expect(pathsOf(kind === 'dnf' ? moved : first)).toContain(`/based-${kind}/${file}`);
   });
 
   test('a list of mirrors leads to the gateway and nowhere else', async () => {

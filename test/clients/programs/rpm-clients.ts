@@ -28,8 +28,6 @@ export interface RpmSystem extends Stoppable {
   install(name: string): Promise<FinishedCommand>;
   /** Looks for news now, whatever the cache says, and upgrades. */
   upgrade(name: string): Promise<FinishedCommand>;
-  /** Runs the client with arguments of its own. */
-  run(...args: readonly string[]): Promise<FinishedCommand>;
   /** Forgets everything that was downloaded. */
   clean(): Promise<void>;
   /** The version of a package that is installed, as its own file says. */
@@ -86,7 +84,6 @@ async function createSystem(program: Program): Promise<RpmSystem> {
   return {
     add: (repoFile) => program.add(root, repoFile),
     put: (name, text) => writeFile(join(repos, `${name}.repo`), text),
-    run: (...args) => program.run(root, args),
     install: (name) => runSteps('install', name),
     upgrade: (name) => runSteps('upgrade', name),
     async clean() {
