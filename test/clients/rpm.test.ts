@@ -137,7 +137,7 @@ describe.each(rpmClients)('$title', ({ kind, createSystem }) => {
 
       const upgraded = await system.upgrade(SIGNS.name);
       expect(upgraded.ok, upgraded.output).toBe(true);
-      expect(await system.versionOf(SIGNS.name)).toBe(NEWER.version);
+      expect(await system.versionOf(SIGNS.name), upgraded.output).toBe(NEWER.version);
 
       // And with no cache at all.
       await system.clean();
@@ -160,7 +160,7 @@ describe.each(rpmClients)('$title', ({ kind, createSystem }) => {
     await maker.index(folder, { plain: true, key: true });
     const upgraded = await system.upgrade(SIGNS.name);
     expect(upgraded.ok, upgraded.output).toBe(true);
-    expect(await system.versionOf(SIGNS.name)).toBe(NEWER.version);
+    expect(await system.versionOf(SIGNS.name), upgraded.output).toBe(NEWER.version);
     expect(packagesOf(turnout)).toHaveLength(2);
   });
 
@@ -195,6 +195,25 @@ describe.each(rpmClients)('$title', ({ kind, createSystem }) => {
       expect(pathsOf(first)).toContain('repomd.xml');
       expect(pathsOf(moved)).not.toContain('repomd.xml');
       expect(pathsOf(moved)).toContain('.rpm');
+    });
+
+    test('the one of before has what a client asks for whose cache is from before a move', async () => {
+      await copyOf(first, `before-${kind}`);
+      const after = await copyOf(moved, `after-${kind}`);
+      await rm(join(after, 'acme-tool-1.0-1.noarch.rpm'));
+      await maker.index(after);
+      const before = `${first.origin}/before-${kind}`;
+      const turnout = await start(before, 'mode: proxy');
+      const system = await createUser(turnout);
+      expect((await system.install(SIGNS.name)).ok).toBe(true);
+      await turnout.edit(`to: ${before}`, `to: [${moved.origin}/after-${kind}, ${before}]`);
+      first.forget();
+      const installed = await system.install(OTHER.name);
+      expect(installed.ok, installed.output).toBe(true);
+      expect(pathsOf(first)).toContain('acme-tool-1.0-1.noarch.rpm');
+      // News come from the first alone.
+      const failed = await (await createUser(turnout)).install(OTHER.name);
+      expect(failed.ok, failed.output).toBe(false);
     });
 
     test('no client gets half of one and half of the other', async () => {
@@ -257,16 +276,17 @@ describe.each(rpmClients)('$title', ({ kind, createSystem }) => {
     });
 
     // zypper does not look at the signatures of packages when the one of the index is good.
-    test.runIf(kind === 'dnf')('a package that a stranger has signed', async () => {
-      const folder = await copyOf(first, `stranger-${kind}`);
-      await stranger.build(folder, SIGNS);
-      await maker.index(folder);
-      const system = await createUser(await start(`${first.origin}/stranger-${kind}`));
-      const failed = await system.install(SIGNS.name);
-      expect(failed.ok).toBe(false);
-      expect(failed.output).toMatch(/public key|signature/i);
-      expect(await system.versionOf(SIGNS.name)).toBeUndefined();
-    });
+    if (kind === 'dnf')
+      test('a package that a stranger has signed', async () => {
+        const folder = await copyOf(first, `stranger-${kind}`);
+        await stranger.build(folder, SIGNS);
+        await maker.index(folder);
+        const system = await createUser(await start(`${first.origin}/stranger-${kind}`));
+        const failed = await system.install(SIGNS.name);
+        expect(failed.ok).toBe(false);
+        expect(failed.output).toMatch(/public key|signature/i);
+        expect(await system.versionOf(SIGNS.name)).toBeUndefined();
+      });
   });
 
   const way = kind === 'dnf' ? 'around the gateway' : 'through the gateway all the same';

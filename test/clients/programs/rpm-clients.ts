@@ -118,7 +118,12 @@ function dnf(command: string, machine: Machine): Program {
   const repos = 'etc/yum.repos.d';
   return {
     repos,
-    steps: { install: [['install']], upgrade: [['--refresh', 'upgrade']], clean: [['clean', 'all']] },
+    steps: {
+      install: [['install']],
+      // With `--refresh`, dnf 5.4 asked for nothing.
+      upgrade: [['clean', 'expire-cache'], ['upgrade']],
+      clean: [['clean', 'all']],
+    },
     run(root, args) {
       const options = [`--installroot=${root}`, `--setopt=reposdir=${join(root, repos)}`];
       const more = [`--config=${configOf(root)}`, `--releasever=${RELEASE}`, '-y'];
