@@ -78,19 +78,6 @@ const ENDS: readonly (readonly [RegExp, RpmFile['type'] | RpmMirrors['type'] | '
   [/\/(?:RPM-GPG-KEY[^/]*|gpg(?:key)?|[^/]+\.key|[^/]+\.pub|[^/.]+\.(?:asc|gpg))$/, 'key'],
 ];
 
-/** Hosts of `mirrorlist` and `metalink` addresses. */
-const LISTS: ReadonlySet<string> = new Set([
-  'mirrorlist.centos.org',
-  'mirrors.almalinux.org',
-  'mirrors.centos.org',
-  'mirrors.fedoraproject.org',
-  'mirrors.rockylinux.org',
-  'mirrors.rpmfusion.org',
-]);
-
-/** Hosts that redirect to mirrors. */
-const SCATTERED: ReadonlySet<string> = new Set(['download.fedoraproject.org', 'download.opensuse.org']);
-
 const OPTIONS: OptionShape = {
   name: {
     type: 'text',
@@ -194,14 +181,6 @@ export const rpm: Protocol<RpmResource> = {
     return resource.type === 'repo-key'
       ? leadToKey(resource.name, context, tools)
       : answerRepo(resource.type === 'repo' ? resource.name : '', context, tools);
-  },
-
-  advise({ host }) {
-    if (LISTS.has(host))
-      return `\`${host}\` has lists of mirrors, and no repositories; write the address of one mirror.`;
-    return SCATTERED.has(host)
-      ? `\`${host}\` sends each request to a mirror of its choice, and they are not all of one day; write the address of one mirror.`
-      : undefined;
   },
 
   refuse: refusePlainly,

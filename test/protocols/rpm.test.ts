@@ -172,16 +172,6 @@ test.each<[path: string, purl: string | undefined]>([
   expect(rpm.purl?.({ type: 'key', path }, '')).toBeUndefined();
 });
 
-test.each<[host: string, advice: RegExp | undefined]>([
-  ['mirrors.fedoraproject.org', /lists of mirrors/],
-  ['download.fedoraproject.org', /a mirror of its choice/],
-  ['packages.example', undefined],
-])('of an upstream at %s is said %s', (host, advice) => {
-  const said = rpm.advise?.(upstreamOf(`https://${host}`));
-  if (advice) expect(said).toMatch(advice);
-  else expect(said).toBeUndefined();
-});
-
 describe('a `.repo` file', () => {
   const publicUrl = 'https://rpm.acme.example/rpm';
   const neighbour = (name: string, more: Partial<Neighbour> = {}): Neighbour => ({
