@@ -83,12 +83,10 @@ export function takes(ruleSet: RuleSet, rule: CompiledRule, request: RequestDesc
 }
 
 /** Where the upstream of a route has another resource of the same rule; `undefined` for a route without one. */
-export function locateBeside(
-  { decision, rule, upstream, protocol }: Route,
-  resource: Resource,
-): string | undefined {
+export function locateBeside(found: Route, resource: Resource): string | undefined {
+  const { decision, rule, upstream, protocol } = found;
   if (decision.type === 'pass' || !rule || !upstream || !protocol) return undefined;
-  const params = decision.params ?? NO_PARAMS;
+  const params = withOthers(protocol, found.resource, resource, decision.params ?? NO_PARAMS);
   const subject = protocol.subject(resource);
   const place = subject === undefined || !protocol.rename ? '' : upstream.place(params, subject);
   return targetOf({ protocol, rule, resource, subject, params, at: '/' }, upstream, place);
@@ -188,6 +186,19 @@ function firstExpression(
 /** The variables of a protocol's own stand behind those of `match`. */
 function withOwn(protocol: Protocol, resource: Resource, params: Params): Params {
   return protocol.values ? { ...protocol.values(resource), ...params } : params;
+}
+
+/** The variables that were a protocol's own for one resource, as they are for another. */
+function withOthers(
+  { values }: Protocol,
+  before: Resource | undefined,
+  after: Resource,
+  params: Params,
+): Params {
+  if (!values || !before) return params;
+  const own = values(before);
+  const kept = Object.entries(params).filter(([name, value]) => own[name] !== value);
+  return { ...values(after), ...Object.fromEntries(kept) };
 }
 
 function first(
