@@ -216,6 +216,8 @@ export interface Lead {
    * that the protocol changes. Default as the rule's mode and its credential have it.
    */
   readonly delivery?: 'stream' | 'rewrite';
+  /** Header fields that the gateway sends there instead of the client's own; a client that is redirected sends its own. */
+  readonly headers?: Readonly<Record<string, string>>;
   /** The number of the upstream whose document says so, in a merged index. Default 0, the first. */
   readonly from?: number | undefined;
 }
@@ -224,16 +226,25 @@ export interface Lead {
 export interface Tools {
   /**
    * Fetches a resource from the rule's upstream, with what that needs, redirects followed; the body must be read to its
-   * end, or left by `return`. Throws when the upstream gives no usable answer.
+   * end, or left by `return`. A redirect to an address that `until` takes is not followed: it is the document, and has
+   * that address as its `url`. Throws when the upstream gives no usable answer.
    */
-  fetch(resource: Resource, headers?: Readonly<Record<string, string>>): Promise<UpstreamDocument>;
+  fetch(
+    resource: Resource,
+    headers?: Readonly<Record<string, string>>,
+    until?: (url: string) => boolean,
+  ): Promise<UpstreamDocument>;
   /** The address at which the rule's upstream has a resource, for a `Lead`; nothing is asked. */
   locate(resource: Resource): string;
   /**
    * Fetches an address that a document of the upstream has, as `fetch` does a resource; judged like a redirect of the
    * upstream, and without its credential when the origin is another.
    */
-  fetchAt(url: string, headers?: Readonly<Record<string, string>>): Promise<UpstreamDocument>;
+  fetchAt(
+    url: string,
+    headers?: Readonly<Record<string, string>>,
+    until?: (url: string) => boolean,
+  ): Promise<UpstreamDocument>;
   /**
    * A text that is made once for many requests: kept for so many seconds, for this upstream and key, unless clients
    * show credentials of their own. What `make` throws is not kept.

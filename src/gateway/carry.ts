@@ -4,6 +4,7 @@ import { findDelegated, locateBeside, type Route, route } from '../core/decide.t
 import type { CarryDecision, Decision, ProxyDecision } from '../core/decision.ts';
 import type {
   Admission,
+  ByteStream,
   CarriedAnswer,
   Lead,
   Protocol,
@@ -102,7 +103,7 @@ async function follow(
   tools: ProxyTools,
   request: GatewayRequest,
   next: CarryRoute,
-  { url, status, delivery }: Lead,
+  { url, status, delivery, headers }: Lead,
   last: boolean,
 ): Promise<Outcome | undefined> {
   const { rule, upstream } = next;
@@ -130,8 +131,14 @@ async function follow(
     ...provenance,
   };
   const found = { ...next, upstream, place: next.place ?? '', decision } as ProxyRoute;
-  const response = await tryUpstream(tools, request, found, last);
+  const response = await tryUpstream(tools, withHeaders(request, headers), found, last);
   return response || request.signal?.aborted ? { decision, response } : undefined;
+}
+
+function withHeaders(request: GatewayRequest, headers: Lead['headers']): GatewayRequest {
+  if (!headers) return request;
+  const { descriptor } = request;
+  return { ...request, descriptor: { ...descriptor, headers: { ...descriptor.headers, ...headers } } };
 }
 
 function createTools(tools: ProxyTools, ruleSet: RuleSet, request: GatewayRequest, next: CarryRoute): Tools {
@@ -142,8 +149,9 @@ function createTools(tools: ProxyTools, ruleSet: RuleSet, request: GatewayReques
   const base = protocol.rename ? next.place : upstream?.place(decision.params ?? {}, '');
   const keyOf = (key: string) => JSON.stringify([protocol.name, rule.name, upstream?.origin, base, key]);
   return {
-    fetch: (resource, headers) => fetchDocument(tools, request, next, locateBeside(next, resource), headers),
-    fetchAt: (url, headers) => fetchDocument(tools, request, next, url, headers),
+    fetch: (resource, headers, until) =>
+      fetchDocument(tools, request, next, locateBeside(next, resource), headers, until),
+    fetchAt: (url, headers, until) => fetchDocument(tools, request, next, url, headers, until),
     locate: (resource) => locateBeside(next, resource) ?? '',
     keep: (key, seconds, make) => (upstream?.delegated ? make() : memory.keep(keyOf(key), seconds, make)),
     get neighbours() {
@@ -184,13 +192,14 @@ async function fetchDocument(
   next: CarryRoute,
   target: string | undefined,
   headers: Readonly<Record<string, string>> = {},
+  until: (url: string) => boolean = () => false,
 ): Promise<UpstreamDocument> {
   const { protocol, upstream, place = '' } = next;
   if (!upstream || target === undefined) throw new UpstreamError('The rule has no upstream.', 502);
   if (!URL.canParse(target) || !isDownloadable(new URL(target)))
     throw new UpstreamError(`${upstream.origin}: its document leads to no address.`, 502);
   const proof = await findProof(tools, descriptor, { upstream, protocol });
-  const { response, url } = await fetchWith(tools, {
+  const { response, url, relayed } = await fetchWith(tools, {
     method: 'GET',
     target,
     headers: markForwarded({ ...PLAIN, ...headers, ...trailOf(descriptor) }),
@@ -202,9 +211,13 @@ async function fetchDocument(
     place,
     credential: undefined,
     ...(proof !== 'invalid' && proof),
-    relays: () => false,
+    relays: ({ href }) => until(href),
   });
   const { status } = response;
+  if (relayed) {
+    response.discard();
+    return { status, url: relayed.href, headers: selectResponseFields(response.headers), body: nothing() };
+  }
   if (status === 429 || status >= 500) {
     response.discard();
     throw new UpstreamError(`${upstream.origin} answers ${status}.`, status === 429 ? 429 : 502);
@@ -217,6 +230,8 @@ async function fetchDocument(
     body: decode(response.body, encoding),
   };
 }
+
+async function* nothing(): ByteStream {}
 
 const PLAIN = { 'user-agent': 'turnout', 'accept-encoding': 'gzip' };
 
