@@ -35,6 +35,7 @@ const FORWARDED = [
   'cdn-loop',
   'content-encoding',
   'content-type',
+  'git-protocol',
   'if-match',
   'if-modified-since',
   'if-none-match',
