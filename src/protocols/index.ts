@@ -4,6 +4,7 @@ import { cargo } from './cargo.ts';
 import { composer } from './composer.ts';
 import { conda } from './conda.ts';
 import { file } from './file.ts';
+import { forge } from './forge.ts';
 import { go } from './go.ts';
 import { helm } from './helm.ts';
 import { homebrew } from './homebrew.ts';
@@ -27,6 +28,7 @@ export const protocols: readonly Protocol[] = [
   composer,
   conda,
   file,
+  forge,
   go,
   helm,
   homebrew,
