@@ -19,6 +19,7 @@ const packages: ReadonlyMap<string, string> = new Map([
   ['htpasswd', 'apache2-utils'],
   ['openssl', 'openssl'],
   ['curl', 'curl'],
+  ['wget', 'wget'],
   ['gpg', 'gpg'],
   ['gpg-agent', 'gpg-agent'],
   ['zip', 'zip'],
