@@ -168,16 +168,23 @@ const HOSTS: Readonly<Record<string, ForgeKind>> = {
   'bitbucket.org': 'bitbucket',
 };
 
-/** Reads a `to`: a short form, the address of a project on a host that is known, or a template; else what is wrong. */
-export function readTarget(text: string): ShortTarget | string {
+/** What people call hosts whose kind must be said. */
+const TELLING = /^(bitbucket|forgejo|gitea|github|gitlab)\./;
+
+/**
+ * Reads a `to`: a short form, the address of a project on a host that is known, or a template; `undefined` for any other
+ * address, which has the same paths as there are here.
+ */
+export function readTarget(text: string): ShortTarget | string | undefined {
   const [, prefix = '', rest = ''] = /^([a-z-]+):(?!\/\/)(.*)$/s.exec(text) ?? [];
   const known = Object.hasOwn(PREFIXES, prefix) ? PREFIXES[prefix] : undefined;
   if (known) return fromPrefix(prefix, rest, ...known);
-  if (/:(?:tag|file)(?![$\w])/.test(text)) return { url: text, kind: 'address' };
+  if (/(?:[:*]|\{[+/.]?)(?:tag|file)(?![$\w])/.test(text)) return { url: text, kind: 'address' };
   const host = /^(?:https?:\/\/)?([^/?#]*)/i.exec(text)?.[1]?.toLowerCase() ?? '';
   const kind = Object.hasOwn(HOSTS, host) ? HOSTS[host] : undefined;
   if (kind) return { url: withoutGit(text), kind };
-  return `\`${text}\` does not say what kind of host it is; write it behind one, as in \`gitea:${text}\`, or a template with \`:tag\` and \`:file\`.`;
+  const [, named] = TELLING.exec(host) ?? [];
+  return named && `\`${text}\` does not say what kind of host it is; write \`${named}:${withScheme(text)}\`.`;
 }
 
 function fromPrefix(
@@ -190,12 +197,12 @@ function fromPrefix(
   if (base === undefined)
     return `\`${prefix}:\` is on many hosts; write which, as in \`${prefix}:https://git.example/${rest || 'owner/project'}\`.`;
   if (rest === '' || rest.startsWith('/'))
-    return `\`${text(prefix, rest)}\` names no project; write it behind the colon, as in \`${prefix}:owner/project\`.`;
+    return `\`${prefix}:${rest}\` names no project; write it behind the colon, as in \`${prefix}:owner/project\`.`;
   return { url: withoutGit(base + rest), kind };
 }
 
-function text(prefix: string, rest: string): string {
-  return `${prefix}:${rest}`;
+function withScheme(address: string): string {
+  return /^https?:/i.test(address) ? address : `https://${address}`;
 }
 
 /** The address to clone from is the address of the project too. */
