@@ -19,11 +19,15 @@ export function createMemory(): Memory {
     async keep(key, seconds, make) {
       const known = texts.get(key) ?? underWay.get(key);
       if (known !== undefined) return known;
-      const making = make().finally(() => underWay.delete(key));
+      // Kept before it is no longer under way: whoever comes between would make it again.
+      const making = make()
+        .then((text) => {
+          texts.set(key, text, { ttl: seconds * 1000 });
+          return text;
+        })
+        .finally(() => underWay.delete(key));
       underWay.set(key, making);
-      const text = await making;
-      texts.set(key, text, { ttl: seconds * 1000 });
-      return text;
+      return making;
     },
     forget: (key) => void texts.delete(key),
   };
