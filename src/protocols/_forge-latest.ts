@@ -47,7 +47,11 @@ function textOf(options: Options, name: string): string | undefined {
 function askLatest(project: string, context: RuleContext, tools: Tools): Promise<Latest> {
   const address = textOf(context.options, 'latest');
   if (address !== undefined)
-    return askAddress(address.replaceAll(':project', project), context.options, tools);
+    return askAddress(
+      address.replaceAll(':project', () => project),
+      context.options,
+      tools,
+    );
   const asked: ForgeLatest = { type: 'latest', project };
   switch (context.upstream?.kind) {
     case 'gitlab':

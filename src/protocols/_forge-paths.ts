@@ -234,7 +234,7 @@ function finish(rest: Rest, words: readonly string[], query: string | undefined)
 }
 
 /** Whether a tag, branch or commit has no empty part, and none that leads elsewhere when its slashes are decoded. */
-export function isRef(ref: string): boolean {
+function isRef(ref: string): boolean {
   return ref !== '' && isSlashed(ref) && !hasDotSegment(`/${ref}`);
 }
 

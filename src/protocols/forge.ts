@@ -37,8 +37,9 @@ export type {
 const OPTIONS: OptionShape = {
   latest: {
     type: 'text',
-    pattern: /^https?:\/\/[!-~]+$/,
-    expected: 'the address that says which release is the latest, as `https://…`',
+    // The host is no part of what a request may choose.
+    pattern: /^https?:\/\/(?:[\w.-]+|\[[\da-fA-F:.]+\])(?::\d+)?\/[!-~]*$/,
+    expected: 'the address that says which release is the latest, as `https://dl.example/latest`',
     description:
       'The address that says which release is the latest, when the host does not; `:project` stands for the name.',
     examples: ['https://dl.acme.example/cli/latest'],

@@ -26,6 +26,8 @@ let curl: Curl;
 let hosts: Readonly<Record<HostKind, SourceHost>>;
 let secret: SourceHost;
 let turnout: Turnout;
+/** What git gets of its environment besides. */
+let protocolOfGit: Readonly<Record<string, string>> = {};
 /** The line of the rule that is edited. */
 let line: string;
 
@@ -83,6 +85,7 @@ beforeAll(async () => {
   );
 });
 beforeEach(() => {
+  protocolOfGit = {};
   turnout.forget();
   for (const { site, store } of [...Object.values(hosts), secret]) {
     site.forget();
@@ -101,6 +104,7 @@ async function lead(to: string): Promise<void> {
 async function git(...args: string[]): Promise<FinishedCommand> {
   const env = {
     ...process.env,
+    ...protocolOfGit,
     GIT_CONFIG_GLOBAL: '/dev/null',
     GIT_CONFIG_NOSYSTEM: '1',
     GIT_TERMINAL_PROMPT: '0',
@@ -273,6 +277,20 @@ describe.each(kinds)('a project that is led to %s by one line', (kind) => {
   });
 });
 
+test('a repository that is nothing but files is cloned, through the gateway or around it', async () => {
+  await lead(hosts.gitea.to);
+  protocolOfGit = { GIT_SMART_HTTP: '0' };
+  for (const name of ['cli', 'cli.git', 'proxied', 'proxied.git'])
+    expect(await clone(`${turnout.origin}/${name}`)).toBe(text.second);
+  const asked = turnout.access().map(({ method, path, type }) => `${method} ${path} ${type}`);
+  expect(asked.filter((line) => line.includes('/cli'))).toEqual([
+    'GET /cli/info/refs redirect',
+    'GET /cli.git/info/refs redirect',
+  ]);
+  expect(asked).toContain('GET /proxied/HEAD proxy');
+  expect(asked.some((line) => line.startsWith('GET /proxied.git/objects/'))).toBe(true);
+});
+
 test('a clone of before a move goes on after it', async () => {
   const folder = await cleanup.use(createTemporaryFolder());
   await lead(hosts.github.to);
@@ -377,6 +395,10 @@ test('a host that is down is told of, and the next one is asked', async () => {
   await lead(`[ "${gone.to}", "${hosts.gitea.to}" ]`);
   const fetched = await curl.fetch('--fail', `${turnout.origin}/cli/releases/latest/download/cli+linux.bin`);
   expect(fetched.body.equals(programs['v1.2.0'])).toBe(true);
+  await turnout.edit('options: { latestFor: 2 }', 'options: { latestFor: 2 }\n    mode: proxy');
+  await download('v1.3.0');
+  expect(await unpack('refs/tags/v1.2.0.tar.gz')).toBe(text.first);
+  expect(turnout.access().at(-1)).toMatchObject({ type: 'proxy', status: 200 });
 });
 
 test('a name that no rule has is unknown', async () => {

@@ -1,8 +1,10 @@
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
 import { compileRules } from '../../src/core/compile.ts';
 import { decide } from '../../src/core/decide.ts';
 import { isRuleError } from '../../src/core/errors.ts';
+import { findRequestProblem, hasDotSegment } from '../../src/core/request.ts';
 import { type RuleConfig, rule } from '../../src/core/rule.ts';
 import { type ForgeResource, forge } from '../../src/protocols/forge.ts';
 import { contextOf, type ProtocolCase, parsePurl, testProtocol, upstreamOf } from './test-protocol.ts';
@@ -578,6 +580,7 @@ test.each<[to: string, says: RegExp]>([
 
 test.each<[title: string, options: Record<string, unknown>]>([
   ['an address without a scheme', { latest: 'dl.example/latest' }],
+  ['an address whose host is the project', { latest: 'https://:project/latest' }],
   ['another way to say it', { latestFrom: 'xml' }],
   ['a path with an empty key', { latestPath: 'a..b' }],
   ['no time', { latestFor: 0 }],
@@ -625,4 +628,75 @@ test('the page of a tag that is no text has it as it is', () => {
 test('what known hosts lead to is known', () => {
   expect(forge.leadsTo?.(upstreamOf('https://github.com'))).toContain('codeload.github.com');
   expect(forge.leadsTo?.(upstreamOf('https://git.example'))).toEqual([]);
+});
+
+describe('at every kind of host, whatever is asked for', () => {
+  const kindsOfHosts = ['github', 'github-api', 'gitlab', 'gitea', 'bitbucket', 'sourceforge', 'address'];
+  const words = [
+    'a',
+    'v1',
+    'refs',
+    'heads',
+    'tags',
+    '-',
+    '..x',
+    'x..',
+    '%2E',
+    '.',
+    '..',
+    '%2F',
+    '%2f',
+    '%5C',
+    '%25',
+  ];
+  const more = [
+    'feature%2Fx',
+    '%2E%2E',
+    '.git',
+    'raw',
+    'archive',
+    'releases',
+    'download',
+    'latest',
+    'x;y',
+    '@:',
+    '%ff',
+  ];
+  const text = fc
+    .array(fc.constantFrom(...words, ...more), { minLength: 1, maxLength: 3 })
+    .map((parts) => parts.join(''));
+  const path = fc.array(text, { minLength: 1, maxLength: 4 }).map((parts) => parts.join('/'));
+  const asked = fc.oneof(
+    fc.tuple(text, path).map(([tag, file]) => `/cli/releases/download/${tag}/${file}`),
+    path.map((file) => `/cli/releases/latest/download/${file}`),
+    text.map((tag) => `/cli/releases/tag/${tag}`),
+    fc.constant('/cli/releases/latest'),
+    fc.tuple(path, fc.constantFrom('zip', 'tar.gz')).map(([ref, format]) => `/cli/archive/${ref}.${format}`),
+    fc.tuple(path, path).map(([ref, file]) => `/cli/raw/${ref}/${file}`),
+    fc.constant('/cli.git/info/refs'),
+  );
+
+  test.each(kindsOfHosts)(
+    '%s has it below the project, at an address that a URL parser leaves as it is',
+    (kind) => {
+      const upstream = { ...upstreamOf('https://host.example'), kind };
+      let written = 0;
+      fc.assert(
+        fc.property(asked, (path) => {
+          if (findRequestProblem({ method: 'GET', scheme: 'https', host: 'get.acme.example', path })) return;
+          const resource = forge.parse({ method: 'GET', path });
+          const renamed = resource && forge.rename?.(resource, 'acme/cli', upstream);
+          if (!renamed) return;
+          written++;
+          const formatted = forge.format(renamed);
+          expect(formatted).toMatch(/^\/acme\/cli(?:$|[./])/);
+          expect(hasDotSegment(formatted)).toBe(false);
+          expect(formatted).not.toContain('//');
+          expect(new URL(upstream.origin + formatted).href).toBe(upstream.origin + formatted);
+        }),
+        { numRuns: 1500 },
+      );
+      expect(written).toBeGreaterThan(100);
+    },
+  );
 });
