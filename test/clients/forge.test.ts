@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
@@ -19,6 +19,19 @@ const hasLatest = (kind: HostKind) => kind !== 'bitbucket' && kind !== 'template
 const programs = { 'v1.2.0': randomBytes(70_000), 'v1.3.0': randomBytes(80_000) };
 const text = { first: 'echo one\n', second: 'echo two\n', feature: 'echo of a branch\n' };
 
+/** A file that git has as a pointer only (Git LFS, specification v1). */
+const large = randomBytes(200_000);
+const pointer = `version https://git-lfs.github.com/spec/v1
+oid sha256:${createHash('sha256').update(large).digest('hex')}
+size ${large.length}
+`;
+const files = {
+  'install.sh': text.first,
+  LATEST: 'v1.2.0\n',
+  'large.bin': pointer,
+  '.gitattributes': 'large.bin filter=lfs diff=lfs merge=lfs -text\n',
+};
+
 const cleanup = createCleanup();
 let project: Project;
 let commit: string;
@@ -32,9 +45,7 @@ let protocolOfGit: Readonly<Record<string, string>> = {};
 let line: string;
 
 beforeAll(async () => {
-  const repository = await cleanup.use(
-    createRepository({ 'install.sh': text.first, LATEST: 'v1.2.0\n' }, 'v1.2.0'),
-  );
+  const repository = await cleanup.use(createRepository(files, 'v1.2.0'));
   await addCommit(repository, 'install.sh', text.feature, { branch: 'feature/x' });
   await run('git', ['-C', join(repository.path, 'work'), 'checkout', '--quiet', 'main']);
   commit = await addCommit(repository, 'install.sh', text.second, { branch: 'main', tag: 'v1.3.0' });
@@ -45,6 +56,7 @@ beforeAll(async () => {
       'v1.3.0': { 'cli+linux.bin': programs['v1.3.0'] },
     },
     latest: 'v1.2.0',
+    large,
   };
   const started = await Promise.all(kinds.map((kind) => cleanup.use(startSourceHost(kind, project))));
   hosts = Object.fromEntries(kinds.map((kind, index) => [kind, started[index]])) as typeof hosts;
@@ -304,6 +316,19 @@ test('a clone of before a move goes on after it', async () => {
   const fetched = await git(...repository, 'fetch', '--quiet', 'origin', 'feature/x');
   expect(fetched.ok, fetched.output).toBe(true);
   expect(hosts.gitlab.site.requests).not.toEqual([]);
+});
+
+test.each(['cli', 'proxied.git', 'secret'])('the large files of %s are fetched by git-lfs', async (name) => {
+  await lead(hosts.gitlab.to);
+  const folder = await cleanup.use(createTemporaryFolder());
+  const clonedTo = join(folder.path, 'cli');
+  const filter = ['filter.lfs.process=git-lfs filter-process', 'filter.lfs.required=true'];
+  const settings = filter.flatMap((setting) => ['-c', setting]);
+  const cloned = await git(...settings, 'clone', '--quiet', `${turnout.origin}/${name}`, clonedTo);
+  expect(cloned.ok, cloned.output).toBe(true);
+  expect((await readFile(join(clonedTo, 'large.bin'))).equals(large)).toBe(true);
+  const batch = turnout.access().filter(({ path }) => path.endsWith('/info/lfs/objects/batch'));
+  expect(batch.map(({ method, status }) => [method, status])).toEqual([['POST', name === 'cli' ? 307 : 200]]);
 });
 
 test('git is told that it cannot push', async () => {

@@ -29,6 +29,7 @@ const packages: ReadonlyMap<string, string> = new Map([
   ['createrepo_c', 'createrepo-c'],
   ['gcc', 'gcc'],
   ['git', 'git'],
+  ['git-lfs', 'git-lfs'],
   ['go', 'golang-go'],
   ['mvn', 'maven'],
   ['gradle', 'gradle'],

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 
 import type { Stoppable } from '../lab/cleanup.ts';
 import { run } from '../lab/command.ts';
@@ -15,6 +16,8 @@ export interface Project {
   readonly releases: Readonly<Record<string, Readonly<Record<string, Buffer>>>>;
   /** The tag of the latest release. */
   latest: string;
+  /** A file that the repository has as a pointer only. */
+  readonly large: Buffer;
 }
 
 /** A host, with where it keeps what is large. */
@@ -167,6 +170,8 @@ export async function startSourceHost(
       response.writeHead(401, { 'www-authenticate': 'Basic realm="host"' }).end('log in');
     } else if (pathname === '/projects/acme/best_release.json') {
       send(Buffer.from(JSON.stringify({ release: { filename: `/cli/${project.latest}/cli.tgz` } })));
+    } else if (pathname === `${path}.git/info/lfs/objects/batch`) {
+      await answerLargeFiles(request, response, store.origin);
     } else if (pathname.startsWith(`${path}.git/`)) {
       const below = pathname.slice(path.length + 4);
       await answerGit(request, response, project.folder, `/repository.git${below}`);
@@ -192,6 +197,21 @@ export async function startSourceHost(
   };
 }
 
+/** Git LFS: a list of addresses, each of one file. */
+async function answerLargeFiles(
+  request: IncomingMessage,
+  response: ServerResponse,
+  store: string,
+): Promise<void> {
+  const { objects } = JSON.parse(await text(request)) as { objects: readonly { readonly oid: string }[] };
+  const actions = { download: { href: `${store}/large/signed?sig=a%2Bb` } };
+  const body = JSON.stringify({
+    transfer: 'basic',
+    objects: objects.map((object) => ({ ...object, actions })),
+  });
+  response.writeHead(200, { 'content-type': 'application/vnd.git-lfs+json' }).end(body);
+}
+
 function toOf(kind: HostKind, url: string): string {
   if (kind === 'template') return `${url}/:tag/:file`;
   return `${kind}:${url}${kind === 'sourceforge' ? '/cli' : ''}`;
@@ -208,7 +228,8 @@ function startStore(project: Project): Promise<RecordingServer> {
     }
     const [, kind, first = '', ...more] = pathname.split('/');
     const asked = { project, send };
-    if (kind === 'signed') send(fileOf(project, first, more.join('/')));
+    if (kind === 'large') send(project.large);
+    else if (kind === 'signed') send(fileOf(project, first, more.join('/')));
     else if (kind === 'codeload') await sendArchive(asked, more.join('/'), first);
     else await sendRaw(asked, [first, ...more].join('/'));
   });
@@ -252,8 +273,8 @@ async function sendArchive(sender: Sender, ref: string, format: string): Promise
 }
 
 /** A reference may have slashes: the shortest one that there is counts. */
-async function sendRaw(sender: Sender, text: string): Promise<void> {
-  const words = text.split('/').map(decodeURIComponent);
+async function sendRaw(sender: Sender, place: string): Promise<void> {
+  const words = place.split('/').map(decodeURIComponent);
   for (let length = 1; length < words.length; length++) {
     const ref = words.slice(0, length).join('/');
     const found = await run('git', ['-C', repositoryOf(sender), 'rev-parse', '--verify', '--quiet', ref]);
@@ -273,6 +294,8 @@ function repositoryOf({ project }: Sender): string {
 
 async function runBytes(command: string, args: readonly string[]) {
   const script = 'set -o pipefail; "$@" | base64 -w0';
-  const { ok, stdout } = await run('bash', ['-c', script, 'bash', command, ...args]);
+  // Large files stay pointers, whatever this machine's git is set to.
+  const env = { ...process.env, GIT_CONFIG_GLOBAL: '/dev/null', GIT_CONFIG_NOSYSTEM: '1' };
+  const { ok, stdout } = await run('bash', ['-c', script, 'bash', command, ...args], { env });
   return { ok, bytes: Buffer.from(stdout, 'base64') };
 }
