@@ -3,14 +3,14 @@ import { refusePlainly } from '../core/plain-refusal.ts';
 import type { Answer, Lead, RuleContext, Tools, UpstreamDocument } from '../core/protocol.ts';
 import { leaveDocument } from '../core/read-document.ts';
 import { secondsOf } from './_forge-latest.ts';
-import {
-  decodeText,
-  type ForgeAsset,
-  type ForgeLatest,
-  type ForgeLatestAsset,
-  type ForgeRaw,
-  type ForgeResource,
-} from './_forge-paths.ts';
+import { decodeText } from './_forge-paths.ts';
+import type {
+  ForgeAsset,
+  ForgeLatest,
+  ForgeLatestAsset,
+  ForgeRaw,
+  ForgeResource,
+} from './_forge-resources.ts';
 
 /** The most that is read of what the API tells of a release, in bytes. */
 const MOST = 8 * 1_048_576;

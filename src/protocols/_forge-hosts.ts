@@ -1,5 +1,5 @@
-import type { ForgeArchive, ForgeKind, ForgeRaw, ForgeResource } from './_forge-paths.ts';
 import { formatForge } from './_forge-paths.ts';
+import type { ForgeArchive, ForgeKind, ForgeRaw, ForgeResource } from './_forge-resources.ts';
 
 /** Writes the path that a kind of host has a resource at. */
 export function formatAt(kind: ForgeKind, resource: ForgeResource): string {

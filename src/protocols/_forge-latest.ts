@@ -3,7 +3,8 @@ import type { Options } from '../core/options.ts';
 import type { RuleContext, Tools, UpstreamDocument } from '../core/protocol.ts';
 import { leaveDocument, readDocument } from '../core/read-document.ts';
 import { hasDotSegment } from '../core/request.ts';
-import { decodeText, type ForgeLatest } from './_forge-paths.ts';
+import { decodeText } from './_forge-paths.ts';
+import type { ForgeLatest } from './_forge-resources.ts';
 
 /** The tag of the latest release, percent-encoded as one segment; or the status that says why there is none. */
 export type Latest = { readonly tag: string } | { readonly status: number };

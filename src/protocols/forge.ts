@@ -11,15 +11,8 @@ import type { Answer, Lead, Protocol, RuleContext, Tools } from '../core/protoco
 import { carryApi, isApi } from './_forge-api.ts';
 import { findLack, formatAt, readTarget } from './_forge-hosts.ts';
 import { findLatest, saysLatest } from './_forge-latest.ts';
-import {
-  decodeText,
-  type ForgeKind,
-  type ForgeLatest,
-  type ForgeLatestAsset,
-  type ForgeResource,
-  formatForge,
-  parseForge,
-} from './_forge-paths.ts';
+import { decodeText, formatForge, parseForge } from './_forge-paths.ts';
+import type { ForgeKind, ForgeLatest, ForgeLatestAsset, ForgeResource } from './_forge-resources.ts';
 
 export type {
   ForgeArchive,
@@ -32,7 +25,7 @@ export type {
   ForgePush,
   ForgeRaw,
   ForgeResource,
-} from './_forge-paths.ts';
+} from './_forge-resources.ts';
 
 const OPTIONS: OptionShape = {
   latest: {
