@@ -217,7 +217,7 @@ export interface Lead {
    */
   readonly delivery?: 'stream' | 'rewrite';
   /** Header fields that the gateway sends there instead of the client's own; a client that is redirected sends its own. */
-  readonly headers?: Readonly<Record<string, string>>;
+  readonly asks?: Readonly<Record<string, string>> | undefined;
   /** The number of the upstream whose document says so, in a merged index. Default 0, the first. */
   readonly from?: number | undefined;
 }

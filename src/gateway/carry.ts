@@ -103,7 +103,7 @@ async function follow(
   tools: ProxyTools,
   request: GatewayRequest,
   next: CarryRoute,
-  { url, status, delivery, headers }: Lead,
+  { url, status, delivery, asks }: Lead,
   last: boolean,
 ): Promise<Outcome | undefined> {
   const { rule, upstream } = next;
@@ -131,11 +131,11 @@ async function follow(
     ...provenance,
   };
   const found = { ...next, upstream, place: next.place ?? '', decision } as ProxyRoute;
-  const response = await tryUpstream(tools, withHeaders(request, headers), found, last);
+  const response = await tryUpstream(tools, withFieldsOf(request, asks), found, last);
   return response || request.signal?.aborted ? { decision, response } : undefined;
 }
 
-function withHeaders(request: GatewayRequest, headers: Lead['headers']): GatewayRequest {
+function withFieldsOf(request: GatewayRequest, headers: Lead['asks']): GatewayRequest {
   if (!headers) return request;
   const { descriptor } = request;
   return { ...request, descriptor: { ...descriptor, headers: { ...descriptor.headers, ...headers } } };

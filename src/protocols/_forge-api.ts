@@ -31,7 +31,7 @@ export async function carryApi(
   const lead = (url: string, accept: string): Lead => ({
     url,
     status: 302,
-    headers: { accept },
+    asks: { accept },
     ...(!held && { delivery: 'stream' }),
   });
   const { project } = resource;

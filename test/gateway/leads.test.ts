@@ -33,7 +33,7 @@ const page: Protocol<Page> = {
     const answer = await tools.fetchAt(found.url, {}, () => true);
     if (path === '/there') return { status: 200, headers: {}, body: `${answer.status} ${answer.url}` };
     const numbered: Page = { type: 'page', path: new URL(found.url).pathname };
-    return { url: tools.locate(numbered), status: 302, headers: { accept: 'text/x-special' } };
+    return { url: tools.locate(numbered), status: 302, asks: { accept: 'text/x-special' } };
   },
 };
 
