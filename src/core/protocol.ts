@@ -220,6 +220,8 @@ export interface Lead {
   readonly asks?: Readonly<Record<string, string>> | undefined;
   /** The number of the upstream whose document says so, in a merged index. Default 0, the first. */
   readonly from?: number | undefined;
+  /** Header fields that a redirect or a success gets besides, by lower-case name; they stand for the upstream's own. */
+  readonly headers?: Readonly<Record<string, string>> | undefined;
 }
 
 /** What the gateway lends a protocol to make an answer with. */

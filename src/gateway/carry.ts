@@ -23,6 +23,7 @@ import {
   fetchWith,
   findProof,
   isDownloadable,
+  isForAnother,
   isProxyRoute,
   listAttempts,
   type ProxyRoute,
@@ -80,7 +81,10 @@ async function tryCarry(
   try {
     const made = await protocol.carry?.(resource, context, createTools(tools, ruleSet, request, next));
     if (!made) return { decision, response: toRefusal(protocol, 502) };
-    if (!('url' in made)) return { decision, response: toOwn(made, next) };
+    if (!('url' in made)) {
+      const absent = !last && isForAnother(made.status, next);
+      return absent ? undefined : { decision, response: toOwn(made, next) };
+    }
     const source = made.from ? route(ruleSet, request.descriptor, undefined, made.from) : next;
     return await follow(tools, request, isCarryRoute(source) ? source : next, made, last);
   } catch (error) {
@@ -103,7 +107,7 @@ async function follow(
   tools: ProxyTools,
   request: GatewayRequest,
   next: CarryRoute,
-  { url, status, delivery, asks }: Lead,
+  { url, status, delivery, asks, headers }: Lead,
   last: boolean,
 ): Promise<Outcome | undefined> {
   const { rule, upstream } = next;
@@ -118,7 +122,7 @@ async function follow(
       type: 'redirect',
       status: rule.status ?? status,
       location: address.href,
-      headers: rule.notice,
+      headers: headers ? { ...headers, ...rule.notice } : rule.notice,
       ...provenance,
     };
     return { decision, response: toRedirect(decision) };
@@ -131,14 +135,17 @@ async function follow(
     ...provenance,
   };
   const found = { ...next, upstream, place: next.place ?? '', decision } as ProxyRoute;
-  const response = await tryUpstream(tools, withFieldsOf(request, asks), found, last);
-  return response || request.signal?.aborted ? { decision, response } : undefined;
+  const response = await tryUpstream(tools, asking(request, asks), found, last);
+  if (!response) return request.signal?.aborted ? { decision, response } : undefined;
+  // What is said of a file is not true of an error.
+  return { decision, response: response.status < 400 ? withFields(response, headers) : response };
 }
 
-function withFieldsOf(request: GatewayRequest, headers: Lead['asks']): GatewayRequest {
-  if (!headers) return request;
-  const { descriptor } = request;
-  return { ...request, descriptor: { ...descriptor, headers: { ...descriptor.headers, ...headers } } };
+/** A request with other header fields. */
+function asking(request: GatewayRequest, fields: Lead['asks']): GatewayRequest {
+  if (!fields) return request;
+  const { descriptor, body, signal } = request;
+  return { descriptor: { ...descriptor, headers: { ...descriptor.headers, ...fields } }, body, signal };
 }
 
 function createTools(tools: ProxyTools, ruleSet: RuleSet, request: GatewayRequest, next: CarryRoute): Tools {

@@ -257,7 +257,7 @@ export function isDownloadable({ protocol, username, password }: URL): boolean {
  * What another upstream may do better; a refusal (401, 403) is an answer, and so is an absence (404), unless the rule says
  * otherwise or it is content that any of them may have.
  */
-function isForAnother(status: number, next: ProxyRoute): boolean {
+export function isForAnother(status: number, next: Route & Pick<ProxyRoute, 'rule'>): boolean {
   if (status === 404 || status === 410) return next.rule.seeksMissing || tieOf(next)?.type === 'content';
   return status === 429 || status >= 500;
 }
