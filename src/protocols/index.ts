@@ -11,6 +11,7 @@ import { homebrew } from './homebrew.ts';
 import { huggingface } from './huggingface.ts';
 import { jsr } from './jsr.ts';
 import { maven } from './maven.ts';
+import { nix } from './nix.ts';
 import { npm } from './npm.ts';
 import { nuget } from './nuget.ts';
 import { oci } from './oci.ts';
@@ -35,6 +36,7 @@ export const protocols: readonly Protocol[] = [
   huggingface,
   jsr,
   maven,
+  nix,
   npm,
   nuget,
   oci,
