@@ -46,6 +46,7 @@ const packages: ReadonlyMap<string, string> = new Map([
   ['bsdtar', 'libarchive-tools'],
   ['busybox', 'busybox'],
   ['/etc/php/8.2/mods-available/zip.ini', 'php-zip'],
+  ['nix', 'nix-bin'],
   ['mono', 'mono-runtime'],
   ['/usr/lib/mono/4.5/System.Net.Http.dll', 'libmono-cil-dev'],
 ]);

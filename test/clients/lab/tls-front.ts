@@ -35,11 +35,12 @@ export interface TlsFront extends Stoppable {
   readonly origin: string;
 }
 
-/** Puts TLS in front of a server, as a reverse proxy does that says so in `X-Forwarded-Proto`. */
+/** Puts TLS in front of a server, as a reverse proxy does that says so in `X-Forwarded-Proto`; on any port by default. */
 export async function startTlsFront(
   to: string,
   { certificate, key }: Certificate,
   address = '127.0.0.1',
+  at = 0,
 ): Promise<TlsFront> {
   const { hostname, port } = new URL(to);
   const server = createServer({ cert: certificate, key }, (received, response) => {
@@ -52,7 +53,7 @@ export async function startTlsFront(
     sent.once('error', () => response.destroy());
     received.pipe(sent);
   });
-  server.listen(0, address);
+  server.listen(at, address);
   await once(server, 'listening');
   return {
     origin: `https://${address}:${(server.address() as AddressInfo).port}`,
