@@ -57,7 +57,13 @@ export async function findNar(nar: Nar, tools: Tools): Promise<Answer | Lead> {
   const { url } = found;
   if (found.compression === nar.compression) return { url, status: 302 };
   if (nar.compression === 'none' && ENCODINGS.has(found.compression))
-    return { url, status: 302, delivery: 'stream', headers: { 'content-encoding': found.compression } };
+    return {
+      url,
+      status: 302,
+      delivery: 'stream',
+      asks: { 'accept-encoding': 'identity' },
+      headers: { 'content-encoding': found.compression },
+    };
   const message = `The cache has this as ${found.compression}, not as ${nar.compression}; ask for its narinfo anew.`;
   return refusePlainly({ status: 404, message });
 }

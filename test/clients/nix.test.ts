@@ -10,8 +10,8 @@ import type { RecordingServer } from './lab/recording-server.ts';
 import { createCertificate, startTlsFront } from './lab/tls-front.ts';
 import { createNix, type Nix } from './programs/nix.ts';
 import { startTurnout, type Turnout } from './programs/turnout.ts';
-import { type Built, buildTools, startNixCache } from './upstreams/nix-cache.ts';
 import { createFlakeRepository, type FlakeRepository, startSourceHost } from './upstreams/flake-host.ts';
+import { type Built, buildTools, startNixCache } from './upstreams/nix-cache.ts';
 
 /** Debian 12 has Nix 2.8, Debian 13 has 2.26. */
 const trixie: Debian = { suite: 'trixie', packages: ['ca-certificates', 'nix-bin'] };

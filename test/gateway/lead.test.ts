@@ -74,13 +74,13 @@ test.each<[tie: Tie | undefined, status: number, asked: number]>([
   expect(upstreams).toEqual(['https://a.example/x', 'https://b.example/x'].slice(0, asked));
 });
 
-test('what a lead says to be encoded is asked for as it is', async () => {
+test('what a lead asks with stands for what the client asks with', async () => {
   const upstream = await startUpstream((_, response) => void response.end());
   const protocol = carrying(async (page, tools) => ({
     url: tools.locate(page),
     status: 302,
     delivery: 'stream',
-    ...(page.path === '/x' && { headers: { 'content-encoding': 'xz' } }),
+    ...(page.path === '/x' && { asks: { 'accept-encoding': 'identity' } }),
   }));
   const gateway = await serve([rule(protocol, { to: upstream.origin })]);
   for (const path of ['/x', '/y'])
