@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { TLSSocket } from 'node:tls';
 import type { RequestDescriptor } from '../core/request.ts';
 import type { ReadForwarded } from './_forwarded.ts';
+import { withoutDots } from './_without-dots.ts';
 
 /** A Node request, also one that a framework has put below a mount. */
 export type NodeRequest = IncomingMessage & { readonly baseUrl?: string };
@@ -27,7 +28,7 @@ export function readNodeRequest(
     method,
     scheme: forwarded.scheme ?? ((socket as Partial<TLSSocket>).encrypted ? 'https' : 'http'),
     host: forwarded.host ?? authority ?? (hasOneHost(request.rawHeaders) ? (headers.host ?? '') : ''),
-    path: mark === -1 ? target : target.slice(0, mark),
+    path: withoutDots(mark === -1 ? target : target.slice(0, mark)),
     query: mark === -1 ? undefined : target.slice(mark + 1),
     headers,
     ip: forwarded.ip ?? socket.remoteAddress,
