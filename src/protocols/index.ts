@@ -1,5 +1,6 @@
 import type { Protocol } from '../core/protocol.ts';
 import { apk } from './apk.ts';
+import { apt } from './apt.ts';
 import { cargo } from './cargo.ts';
 import { composer } from './composer.ts';
 import { conda } from './conda.ts';
@@ -25,6 +26,7 @@ import { vanity } from './vanity.ts';
 /** Every protocol of this package, as rule files name them. */
 export const protocols: readonly Protocol[] = [
   apk,
+  apt,
   cargo,
   composer,
   conda,

@@ -22,6 +22,7 @@ const packages: ReadonlyMap<string, string> = new Map([
   ['wget', 'wget'],
   ['gpg', 'gpg'],
   ['gpg-agent', 'gpg-agent'],
+  ['apt-ftparchive', 'apt-utils'],
   ['zip', 'zip'],
   ['dnf', 'dnf'],
   ['zypper', 'zypper'],
