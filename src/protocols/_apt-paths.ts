@@ -23,7 +23,8 @@ const HASH = /^(?:MD5Sum|SHA1|SHA256|SHA512)$/;
 const DIGEST = /^[\da-f]{32,128}$/;
 // A folder of one architecture has a `Release` of its own, which is listed like an index.
 const ARCHITECTURE = /^(?:binary-.+|source)$/;
-const FLAT_INDEX = /^(?:Packages|Sources|(?:Contents|Translation)-[\w.@-]+)(?:\.(?:gz|bz2|xz|zst|lzma|lz4))?$/;
+const FLAT_INDEX =
+  /^(?:Packages|Sources|(?:Contents|Translation)-[\w.@-]+)(?:\.(?:gz|bz2|xz|zst|lzma|lz4))?$/;
 const FLAT_DIFF = /^(?:Packages|Sources|Contents-[\w.@-]+)\.diff$/;
 
 // deb(5), dsc(5), deb-changes(5), deb-buildinfo(5), and what a `.dsc` names.
@@ -50,7 +51,7 @@ export function readAptPath(path: string): AptPath | undefined {
 export function formatMade(type: 'sources' | 'key', path: string): string {
   const end = type === 'sources' ? 'sources' : 'asc';
   const { root, suite } = suiteOf(path);
-  return /^[^/]+$/.test(suite) && suite !== '' ? `${root}/dists/${suite}.${end}` : `${folderOf(path)}/flat.${end}`;
+  return suite === '' ? `${root}/flat.${end}` : `${root}/dists/${suite}.${end}`;
 }
 
 /** The repository and the suite whose `InRelease` this is. */
@@ -83,7 +84,8 @@ export function snapshotOf(path: string): string {
 function readMade(folders: readonly string[], file: string): AptPath | undefined {
   const inSuite = folders.at(-1) === 'dists' && folders.indexOf('dists') === folders.length - 1;
   const [, suite, end] = (inSuite ? MADE_OF_SUITE.exec(file) : null) ?? [];
-  const flatEnd = suite === undefined && !folders.includes('dists') ? MADE_OF_FLAT.exec(file)?.[1] : undefined;
+  const flatEnd =
+    suite === undefined && !folders.includes('dists') ? MADE_OF_FLAT.exec(file)?.[1] : undefined;
   const made = end ?? flatEnd;
   if (made === undefined) return undefined;
   const path = [...folders, ...(suite === undefined ? [] : [suite]), 'InRelease'].map(below).join('');

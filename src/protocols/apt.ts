@@ -91,6 +91,23 @@ export const apt: Protocol<AptResource> = {
   name: 'apt',
   subjects: 'path',
   errorType: 'text/plain',
+  options: {
+    key: {
+      type: 'text',
+      pattern: /^(?:https?:\/\/[!-~]+|[\w/%.+~-]+)$/,
+      expected: 'the address of the key, or its path below the repository, such as `keys/acme.asc`',
+      description: 'The public key that signs the repository, which is given to clients with its source.',
+      examples: ['key.asc', 'https://www.acme.example/apt.gpg'],
+    },
+    release: {
+      type: 'word',
+      words: ['redirect', 'proxy'],
+      expected: '`redirect` or `proxy`',
+      description:
+        'How `InRelease`, `Release` and `Release.gpg` are delivered: apt asks for all indexes where it got them in the end.',
+      default: 'redirect',
+    },
+  },
 
   parse({ method, path }) {
     const resource = readAptPath(path);
@@ -106,7 +123,23 @@ export const apt: Protocol<AptResource> = {
 
   rename: (resource, path) => ({ ...resource, path }),
 
-  deliver(resource) {
+  tie({ type, path }) {
+    switch (type) {
+      case 'release':
+        // A signature belongs to the `Release` that came before it.
+        return { type: path.endsWith('.gpg') ? 'member' : 'index', of: snapshotOf(path) };
+      case 'index':
+        return { type: 'member', of: snapshotOf(path) };
+      case 'content':
+      case 'package':
+        // A package's name has its version in it, and clients check its hash, which the index has.
+        return { type: 'content' };
+      default:
+        return undefined;
+    }
+  },
+
+  deliver(resource, { options }) {
     switch (resource.type) {
       case 'write': {
         const message = 'This address is for installing; publish to the repository itself.';
@@ -118,6 +151,10 @@ export const apt: Protocol<AptResource> = {
       case 'sources':
       case 'key':
         return { type: 'carry' };
+      case 'release':
+        // apt asks for indexes first where it got this in the end (`Acquire::SameMirrorForAllIndexes`).
+        if (options.release === 'proxy') return { type: 'proxy', delivery: 'stream' };
+        return { type: 'redirect', status: 302 };
       default:
         // All is signed or hashed, and nothing names a host.
         return { type: 'redirect', status: 302 };
@@ -168,12 +205,11 @@ async function makeSources(path: string, context: RuleContext, tools: Tools): Pr
 /** The key that the rule has, in armor, or why there is none; `undefined` when the rule has none. */
 async function findKey(
   path: string,
-  context: RuleContext,
+  { options }: RuleContext,
   tools: Tools,
 ): Promise<string | Answer | undefined> {
-  const { key } = (context as unknown as {options?: Record<string,unknown>}).options ?? {};
+  const { key } = options;
   if (typeof key !== 'string') return undefined;
-  if (key.includes(KEY_BLOCK)) return armorKeys(new TextEncoder().encode(key));
   const inRelease: AptRelease = { type: 'release', path };
   const url = locateKey(key, tools.locate(inRelease));
   const name = `key ${url}`;

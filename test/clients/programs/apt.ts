@@ -12,6 +12,8 @@ export interface AptSystem extends Stoppable {
   aptGet(...args: string[]): Promise<FinishedCommand>;
   /** Writes a file of the system: `etc/apt/sources.list.d/acme.sources`. */
   write(path: string, content: string): Promise<void>;
+  /** The path of a file of the system, as its apt knows it. */
+  locate(path: string): string;
   /** Reads a file of the system. */
   read(path: string): Promise<string>;
 }
@@ -48,6 +50,7 @@ DPkg::Use-Pty "false";
         env: { ...process.env, APT_CONFIG: config, DEBIAN_FRONTEND: 'noninteractive', LC_ALL: 'C' },
       }),
     write: (path, content) => writeFile(join(root, path), content),
+    locate: (path) => join(root, path),
     read: (path) => readFile(join(root, path), 'utf8'),
     stop,
   };

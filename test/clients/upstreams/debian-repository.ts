@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { cp, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 
@@ -40,6 +40,8 @@ export interface RepositoryKey extends Stoppable {
 export interface DebianRepository extends RecordingServer {
   /** Serves other files from now on. */
   publish(files: DebianFiles): void;
+  /** Serves this one more file, and then drops every connection. */
+  dieAfter(path: string): void;
 }
 
 /** Makes a key of its own. */
@@ -67,10 +69,11 @@ export async function createRepositoryKey(): Promise<RepositoryKey> {
   };
 }
 
-/** Makes a repository with the suite `stable`: a pool, and indexes of each component that are there by their hashes too. */
+/** Makes a repository with the suite `stable`: a pool, and indexes of each component, which clients ask for by their hashes. */
 export async function createRepository(
   packages: readonly DebianPackage[],
   key: RepositoryKey,
+  byHash: 'yes' | 'no' = 'yes',
 ): Promise<DebianFiles> {
   const { path: root, stop } = await createTemporaryFolder();
   const components = [...new Set(packages.map(({ component = 'main' }) => component))];
@@ -78,7 +81,13 @@ export async function createRepository(
     const { name, component = 'main' } = each;
     await createPackage(each, join(root, 'pool', component, name[0] ?? '', name));
   }
-  for (const [component, architecture] of components.flatMap((each) => [[each, 'amd64'], [each, 'arm64']] as const)) {
+  for (const [component, architecture] of components.flatMap(
+    (each) =>
+      [
+        [each, 'amd64'],
+        [each, 'arm64'],
+      ] as const,
+  )) {
     const folder = join(root, 'dists/stable', component, `binary-${architecture}`);
     const list = ['--arch', architecture, 'packages', `pool/${component}`];
     await writeIndex(folder, await runChecked('apt-ftparchive', list, { cwd: root }));
@@ -89,7 +98,7 @@ export async function createRepository(
     'Origin=Acme',
     `Components=${components.join(' ')}`,
     'Architectures=amd64 arm64',
-    'Acquire-By-Hash=yes',
+    `Acquire-By-Hash=${byHash}`,
   ].flatMap((field) => ['-o', `APT::FTPArchive::Release::${field}`]);
   const suite = join(root, 'dists/stable');
   await writeRelease(suite, await runChecked('apt-ftparchive', [...fields, 'release', suite]), key);
@@ -103,7 +112,10 @@ export async function createFlatRepository(
 ): Promise<DebianFiles> {
   const { path: root, stop } = await createTemporaryFolder();
   for (const each of packages) await createPackage(each, root);
-  await writeFile(join(root, 'Packages'), await runChecked('apt-ftparchive', ['packages', '.'], { cwd: root }));
+  await writeFile(
+    join(root, 'Packages'),
+    await runChecked('apt-ftparchive', ['packages', '.'], { cwd: root }),
+  );
   await writeRelease(root, await runChecked('apt-ftparchive', ['release', '.'], { cwd: root }), key);
   return collect(root, stop);
 }
@@ -116,11 +128,15 @@ export async function startDebianRepository(
   credentials?: Credentials,
 ): Promise<DebianRepository> {
   let files = first;
-  let modified = Date.now();
+  let modified = tick();
+  let last: string | undefined;
+  let dead = false;
   const server = await startRecordingServer(address, (request, response) => {
     const path = decodeURIComponent(request.url ?? '');
     const body = path.startsWith(`${base}/`) ? files.get(path.slice(base.length)) : undefined;
     const date = new Date(modified).toUTCString();
+    if (dead) return void request.socket.destroy();
+    dead = path === last;
     if (credentials && !isBasic(request.headers.authorization, credentials))
       response.writeHead(401, { 'www-authenticate': 'Basic realm="lab"' }).end();
     else if (!body) response.writeHead(404, { 'content-type': 'text/html' }).end('<h1>Not found</h1>');
@@ -131,9 +147,20 @@ export async function startDebianRepository(
     ...server,
     publish(others) {
       files = others;
-      modified = Math.max(Date.now(), modified + 1000);
+      modified = tick();
+    },
+    dieAfter(path) {
+      last = base + path;
     },
   };
+}
+
+let clock = Date.now();
+
+/** A time, in milliseconds, that no other release has: clients ask with it whether there is a newer one. */
+function tick(): number {
+  clock += 1000;
+  return clock;
 }
 
 async function createPackage(each: DebianPackage, folder: string): Promise<void> {
@@ -159,14 +186,17 @@ async function createPackage(each: DebianPackage, folder: string): Promise<void>
 }
 
 async function writeIndex(folder: string, text: string): Promise<void> {
-  await mkdir(join(folder, 'by-hash/SHA256'), { recursive: true });
   for (const [name, bytes] of [
     ['Packages', Buffer.from(text)],
     ['Packages.gz', gzipSync(text)],
   ] as const) {
+    await mkdir(folder, { recursive: true });
     await writeFile(join(folder, name), bytes);
-    const hash = createHash('sha256').update(bytes).digest('hex');
-    await cp(join(folder, name), join(folder, 'by-hash/SHA256', hash));
+    for (const algorithm of ['SHA256', 'SHA512']) {
+      await mkdir(join(folder, 'by-hash', algorithm), { recursive: true });
+      const hash = createHash(algorithm).update(bytes).digest('hex');
+      await writeFile(join(folder, 'by-hash', algorithm, hash), bytes);
+    }
   }
 }
 
