@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { debian } from './debians.ts';
+import { bullseye, debian } from './debians.ts';
 import { createCleanup } from './lab/cleanup.ts';
 import type { FinishedCommand } from './lab/command.ts';
-import { openDebian } from './lab/debian.ts';
+import { makeDebian, openDebian } from './lab/debian.ts';
 import { freePort } from './lab/free-port.ts';
 import { thisMachine } from './lab/machine.ts';
 import { served } from './lab/recording-server.ts';
@@ -87,8 +87,12 @@ async function createSystem(
 }
 
 /** A system whose source is written by hand, with the key in a file. */
-async function createOldSystem({ origin }: Turnout, suite = 'stable main extra'): Promise<AptSystem> {
-  const system = await cleanup.use(createAptSystem());
+async function createOldSystem(
+  { origin }: Turnout,
+  suite = 'stable main extra',
+  machine = thisMachine,
+): Promise<AptSystem> {
+  const system = await cleanup.use(createAptSystem(machine));
   await system.write('etc/apt/keyrings/acme.asc', key.armored);
   const signed = system.locate('etc/apt/keyrings/acme.asc');
   await system.write('etc/apt/sources.list', `deb [signed-by=${signed}] ${origin}/deb ${suite}\n`);
@@ -215,16 +219,36 @@ describe.each(['auto', 'proxy'])('a flat repository, in the mode %s', (mode) => 
   });
 });
 
-test('a key and a list written by hand do as well', async () => {
-  const repository = await startRepository('127.0.0.2', '/acme', files.old);
-  const turnout = await start(`${repository.origin}/acme`, 'options: { key: keys/acme.gpg }');
-  const system = await createOldSystem(turnout);
-  const answer = await fetch(`${turnout.origin}/deb/dists/stable.asc`);
-  expect(answer.headers.get('content-type')).toBe('application/pgp-keys');
-  await system.write('etc/apt/keyrings/acme.asc', await answer.text());
-  await expectUpdated(system);
-  expectFine(await system.aptGet('install', 'c++tool'));
-  await expectInstalled(system, tool);
+describe('apt 2.2, which reads no key in a source', () => {
+  beforeAll(() => makeDebian(bullseye), 900_000);
+
+  test.each(['auto', 'proxy'])(
+    'installs by a line and a key in a file, and moves, in the mode %s',
+    async (mode) => {
+      const first = await startRepository('127.0.0.2', '/a%2b~b', files.old);
+      const second = await startRepository('127.0.0.3', '/mirror', files.new);
+      const turnout = await start(
+        `"${first.origin}/a%252b~b"`,
+        `mode: ${mode}`,
+        'options: { key: keys/acme.gpg }',
+      );
+      const system = await createOldSystem(turnout, 'stable main extra', openDebian(bullseye));
+      expect((await system.aptGet('--version')).stdout).toMatch(/^apt 2\.2\./);
+      const answer = await fetch(`${turnout.origin}/deb/dists/stable.asc`);
+      await system.write('etc/apt/keyrings/acme.asc', await answer.text());
+      await expectUpdated(system);
+      expectFine(await system.aptGet('install', 'c++tool'));
+      await expectInstalled(system, tool);
+      expect(asked(turnout, '/pool/').sort()).toEqual([TOOL, DATA]);
+
+      await turnout.edit(`"${first.origin}/a%252b~b"`, `${second.origin}/mirror`);
+      first.forget();
+      await expectUpdated(system);
+      expectFine(await system.aptGet('upgrade'));
+      await expectInstalled(system, newer);
+      expect(first.requests).toEqual([]);
+    },
+  );
 });
 
 describe('a repository behind', () => {

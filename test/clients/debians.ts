@@ -24,3 +24,6 @@ export const suite: Suite = process.env.LAB_SUITE === 'sid' ? 'sid' : 'trixie';
 
 /** What the Debian of this run is made of. */
 export const debian: Debian = debians[suite];
+
+/** An old Debian: its pip is the last of Debian's that reads pages in HTML alone, and its apt reads no key in a source. */
+export const bullseye: Debian = { suite: 'bullseye', packages: ['ca-certificates', 'python3-pip'] };

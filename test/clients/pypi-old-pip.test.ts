@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
+import { bullseye } from './debians.ts';
 import { createCleanup } from './lab/cleanup.ts';
 import { makeDebian, openDebian } from './lab/debian.ts';
 import { type RecordingServer, startRecordingServer } from './lab/recording-server.ts';
@@ -19,7 +20,6 @@ let program: PipProgram;
 
 beforeAll(async () => {
   // The last pip that reads pages in HTML alone is 22.1; Debian 11 has this one.
-  const bullseye = { suite: 'bullseye', packages: ['ca-certificates', 'python3-pip'] };
   await makeDebian(bullseye);
   program = { machine: openDebian(bullseye), python: '/usr/bin/python3' };
 }, 900_000);
