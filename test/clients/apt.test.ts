@@ -7,6 +7,7 @@ import { makeDebian, openDebian } from './lab/debian.ts';
 import { freePort } from './lab/free-port.ts';
 import { thisMachine } from './lab/machine.ts';
 import { served } from './lab/recording-server.ts';
+import { type Certificate, createCertificate, startTlsFront } from './lab/tls-front.ts';
 import { type AptSystem, createAptSystem } from './programs/apt.ts';
 import { startTurnout, type Turnout } from './programs/turnout.ts';
 import type { Credentials } from './upstreams/credentials.ts';
@@ -68,9 +69,13 @@ function startRepository(
   return cleanup.use(startDebianRepository(address, base, from, wanted));
 }
 
-function start(to: string, ...more: readonly string[]): Promise<Turnout> {
+function writeRule(to: string, more: readonly string[]): string {
   const lines = ['protocol: apt', 'at: /deb/', `to: ${to}`, ...more].map((line) => `    ${line}\n`);
-  return cleanup.use(startTurnout(`rules:\n  - name: debian\n${lines.join('')}`));
+  return `rules:\n  - name: debian\n${lines.join('')}`;
+}
+
+function start(to: string, ...more: readonly string[]): Promise<Turnout> {
+  return cleanup.use(startTurnout(writeRule(to, more)));
 }
 
 /** A system whose only source is the one that the gateway makes, as a person adds it. */
@@ -88,7 +93,7 @@ async function createSystem(
 
 /** A system whose source is written by hand, with the key in a file. */
 async function createOldSystem(
-  { origin }: Turnout,
+  { origin }: Pick<Turnout, 'origin'>,
   suite = 'stable main extra',
   machine = thisMachine,
 ): Promise<AptSystem> {
@@ -249,6 +254,29 @@ describe('apt 2.2, which reads no key in a source', () => {
       expect(first.requests).toEqual([]);
     },
   );
+});
+
+test.each([
+  ['http, where apt would not follow', 'proxy', (repository: DebianRepository) => repository.origin],
+  [
+    'https, where it follows',
+    'redirect',
+    async (repository: DebianRepository, certificate: Certificate) =>
+      (await cleanup.use(startTlsFront(repository.origin, certificate, '127.0.0.2'))).origin,
+  ],
+] as const)('over https, apt installs from a repository over %s', async (_, type, locate) => {
+  const certificate = await cleanup.use(createCertificate());
+  const repository = await startRepository('127.0.0.2', '/acme', files.old);
+  const rules = writeRule(`${await locate(repository, certificate)}/acme`, []);
+  const turnout = await cleanup.use(startTurnout(rules, { args: ['--trust-proxy', '127.0.0.1'] }));
+  const { origin } = await cleanup.use(startTlsFront(turnout.origin, certificate));
+  const system = await createOldSystem({ origin });
+  await system.write('etc/apt/apt.conf.d/ca', `Acquire::https::CaInfo "${certificate.file}";\n`);
+  await expectUpdated(system);
+  expectFine(await system.aptGet('install', 'c++tool'));
+  await expectInstalled(system, tool);
+  const packages = turnout.access().filter(({ path }) => path.endsWith('.deb'));
+  expect(packages.map((record) => record.type)).toEqual([type, type]);
 });
 
 describe('a repository behind', () => {
