@@ -224,6 +224,40 @@ describe.each(['auto', 'proxy'])('a flat repository, in the mode %s', (mode) => 
   });
 });
 
+test.each(['auto', 'proxy'])('the source of a package is downloaded, in the mode %s', async (mode) => {
+  const repository = await startRepository('127.0.0.2', '/acme', files.old);
+  const turnout = await start(
+    `${repository.origin}/acme`,
+    `mode: ${mode}`,
+    'options: { key: keys/acme.gpg }',
+  );
+  const system = await createSystem(turnout);
+  const source = await system.read('etc/apt/sources.list.d/acme.sources');
+  await system.write('etc/apt/sources.list.d/acme.sources', source.replace('Types: deb', 'Types: deb-src'));
+  await expectUpdated(system);
+  expectFine(await system.aptGet('source', '--download-only', 'c++tool'));
+  const names = ['c++tool_1.0~rc1+b1.dsc', 'c++tool_1.0~rc1+b1.tar.gz'];
+  for (const name of names)
+    expect(await system.read(name)).toBe(files.old.get(`/pool/main/c/c++tool/${name}`)?.toString());
+  expect(asked(turnout, '/pool/').map(decodeURIComponent).sort()).toEqual(names);
+});
+
+test.each(['auto', 'proxy'])('a release that is signed beside does as well, in the mode %s', async (mode) => {
+  const without = new Map(files.old);
+  without.delete('/dists/stable/InRelease');
+  const repository = await startRepository('127.0.0.2', '/acme', without);
+  const turnout = await start(
+    `${repository.origin}/acme`,
+    `mode: ${mode}`,
+    'options: { key: keys/acme.gpg }',
+  );
+  const system = await createSystem(turnout);
+  await expectUpdated(system);
+  expect(served(repository.requests)).toContain('/acme/dists/stable/Release.gpg');
+  expectFine(await system.aptGet('install', 'c++tool'));
+  await expectInstalled(system, tool);
+});
+
 describe('apt 2.2, which reads no key in a source', () => {
   beforeAll(() => makeDebian(bullseye), 900_000);
 

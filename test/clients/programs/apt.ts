@@ -8,7 +8,7 @@ import { createTemporaryFolder } from '../lab/temporary-folder.ts';
 
 /** A system of its own, into which apt installs, and whose only sources are its own. */
 export interface AptSystem extends Stoppable {
-  /** Runs `apt-get`, without questions. */
+  /** Runs `apt-get`, without questions; on this machine in the system's root folder. */
   aptGet(...args: string[]): Promise<FinishedCommand>;
   /** Writes a file of the system: `etc/apt/sources.list.d/acme.sources`. */
   write(path: string, content: string): Promise<void>;
@@ -47,6 +47,7 @@ DPkg::Use-Pty "false";
   return {
     aptGet: (...args) =>
       machine.run('apt-get', ['--yes', ...args], {
+        cwd: root,
         env: { ...process.env, APT_CONFIG: config, DEBIAN_FRONTEND: 'noninteractive', LC_ALL: 'C' },
       }),
     write: (path, content) => writeFile(join(root, path), content),

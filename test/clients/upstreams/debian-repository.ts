@@ -69,7 +69,7 @@ export async function createRepositoryKey(): Promise<RepositoryKey> {
   };
 }
 
-/** Makes a repository with the suite `stable`: a pool, and indexes of each component, which clients ask for by their hashes. */
+/** Makes a repository with the suite `stable`: a pool of packages and their sources, and indexes of each component, which clients ask for by their hashes. */
 export async function createRepository(
   packages: readonly DebianPackage[],
   key: RepositoryKey,
@@ -79,7 +79,17 @@ export async function createRepository(
   const components = [...new Set(packages.map(({ component = 'main' }) => component))];
   for (const each of packages) {
     const { name, component = 'main' } = each;
-    await createPackage(each, join(root, 'pool', component, name[0] ?? '', name));
+    const folder = join(root, 'pool', component, name[0] ?? '', name);
+    await createPackage(each, folder);
+    await createSource(each, folder);
+  }
+  for (const component of components) {
+    const list = ['sources', `pool/${component}`];
+    await writeIndex(
+      join(root, 'dists/stable', component, 'source'),
+      await runChecked('apt-ftparchive', list, { cwd: root }),
+      'Sources',
+    );
   }
   for (const [component, architecture] of components.flatMap(
     (each) =>
@@ -181,14 +191,38 @@ async function createPackage(each: DebianPackage, folder: string): Promise<void>
   await writeFile(join(root, 'package/DEBIAN/control'), control.join(''));
   await mkdir(folder, { recursive: true });
   const file = join(folder, `${name}_${shown}_${architecture}.deb`);
-  await runChecked('dpkg-deb', ['--root-owner-group', '-Znone', '--build', join(root, 'package'), file]);
+  // Built twice, it is the same to the byte.
+  const env = { ...process.env, SOURCE_DATE_EPOCH: '1' };
+  const build = ['--root-owner-group', '-Znone', '--build', join(root, 'package'), file];
+  await runChecked('dpkg-deb', build, { env });
   await stop();
 }
 
-async function writeIndex(folder: string, text: string): Promise<void> {
+/** Makes a source package: a description, and a tarball that it has the hash of. */
+async function createSource({ name, version }: DebianPackage, folder: string): Promise<void> {
+  const bare = version.replace(/^\d+:/, '');
+  const tarball = gzipSync(`the source of ${name} ${version}`);
+  const listed = (algorithm: string): string =>
+    `\n ${createHash(algorithm).update(tarball).digest('hex')} ${tarball.length} ${name}_${bare}.tar.gz`;
+  const fields = {
+    Format: '3.0 (native)',
+    Source: name,
+    Binary: name,
+    Architecture: 'all',
+    Version: version,
+    Maintainer: 'Lab <lab@acme.example>',
+    'Checksums-Sha256': listed('sha256'),
+    Files: listed('md5'),
+  };
+  const lines = Object.entries(fields).map(([field, value]) => `${field}: ${value}\n`);
+  await writeFile(join(folder, `${name}_${bare}.dsc`), lines.join(''));
+  await writeFile(join(folder, `${name}_${bare}.tar.gz`), tarball);
+}
+
+async function writeIndex(folder: string, text: string, file = 'Packages'): Promise<void> {
   for (const [name, bytes] of [
-    ['Packages', Buffer.from(text)],
-    ['Packages.gz', gzipSync(text)],
+    [file, Buffer.from(text)],
+    [`${file}.gz`, gzipSync(text)],
   ] as const) {
     await mkdir(folder, { recursive: true });
     await writeFile(join(folder, name), bytes);
