@@ -6,7 +6,7 @@ import type { FinishedCommand } from './lab/command.ts';
 import { makeDebian, openDebian } from './lab/debian.ts';
 import { freePort } from './lab/free-port.ts';
 import { thisMachine } from './lab/machine.ts';
-import { served } from './lab/recording-server.ts';
+import { served, startRecordingServer } from './lab/recording-server.ts';
 import { type Certificate, createCertificate, startTlsFront } from './lab/tls-front.ts';
 import { type AptSystem, createAptSystem } from './programs/apt.ts';
 import { startTurnout, type Turnout } from './programs/turnout.ts';
@@ -404,6 +404,20 @@ describe('a repository behind', () => {
       const suite = await (await createOldSystem(turnout, 'unknown main')).aptGet('update');
       expect(suite.output).toMatch(/unknown Release' does not have a Release file/);
     }
+  });
+
+  test('may lead back here, and apt follows no circle', async () => {
+    let back = '';
+    const circle = await cleanup.use(
+      startRecordingServer('127.0.0.2', ({ url = '' }, response) => {
+        response.writeHead(302, { location: back + url }).end();
+      }),
+    );
+    const turnout = await start(circle.origin);
+    back = `${turnout.origin}/deb`;
+    const updated = await (await createOldSystem(turnout)).aptGet('update');
+    expect(updated.output).toContain('Redirection loop encountered');
+    expect(circle.requests.length).toBeLessThan(5);
   });
 
   test('may be down, and apt says so', async () => {
