@@ -443,6 +443,7 @@ function toJsonSchema(type: OptionType): JsonSchema {
           entries.map(([name, { description, default: preset, examples, ...rest }]) => [
             name,
             {
+              title: `${name[0]?.toUpperCase()}${name.slice(1)}`,
               ...toJsonSchema(rest),
               description,
               ...(preset !== undefined && { default: preset }),
