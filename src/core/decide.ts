@@ -403,7 +403,7 @@ function targetOf(match: Match, upstream: CompiledUpstream, place: string, carri
   const base = protocol.rename ? '' : upstream.place(params, '');
   const path = base + protocol.format(renamed);
   const own = upstream.query(params);
-  if (own === '' && !(rule.dropQuery && carried)) return upstream.origin + path;
+  if (own === '' && !(rule.dropQuery && carried !== undefined)) return upstream.origin + path;
   const mark = path.indexOf('?');
   const query = mergeQuery(own, rule.dropQuery || mark === -1 ? undefined : path.slice(mark + 1));
   return upstream.origin + (mark === -1 ? path : path.slice(0, mark)) + (query === '' ? '' : `?${query}`);

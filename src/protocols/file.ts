@@ -37,11 +37,14 @@ export const file: Protocol<FileResource> = {
   parse({ method, path, query }) {
     if (!path.startsWith('/')) return undefined;
     if (method !== 'GET' && method !== 'HEAD') return { type: 'write', path };
-    return query ? { type: 'file', path, query } : { type: 'file', path };
+    // An empty query is one: `/a?` is another address than `/a`.
+    return query === undefined ? { type: 'file', path } : { type: 'file', path, query };
   },
 
   format(resource) {
-    return resource.type === 'file' && resource.query ? `${resource.path}?${resource.query}` : resource.path;
+    return resource.type === 'file' && resource.query !== undefined
+      ? `${resource.path}?${resource.query}`
+      : resource.path;
   },
 
   subject: ({ path }) => path,

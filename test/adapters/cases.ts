@@ -24,7 +24,7 @@ export const cases: readonly Case[] = [
     target: '/dl/a?x=%2f&&y=?/',
     expected: 'https://cdn.example/files/a?x=%2f&&y=?/',
   },
-  { name: 'an empty query', target: '/dl/a?', expected: 'https://cdn.example/files/a' },
+  { name: 'an empty query', target: '/dl/a?', expected: 'https://cdn.example/files/a?' },
   { name: 'an encoded slash', target: '/dl/a%2fb%2Fc', expected: 'https://cdn.example/files/a%2fb%2Fc' },
   { name: 'escapes that need not be', target: '/dl/%7Ea%41', expected: 'https://cdn.example/files/%7Ea%41' },
   { name: 'a double escape', target: '/dl/%252e%252e/a', expected: 'https://cdn.example/files/%252e%252e/a' },

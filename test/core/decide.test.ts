@@ -256,7 +256,7 @@ const leads: Readonly<Record<string, readonly Lead[]>> = {
   'a query is carried over': [
     [undefined, 'https://cdn.example', '/a?b=%2f&b=2&&c', 'https://cdn.example/a?b=%2f&b=2&&c'],
     ['/:a', 'https://cdn.example/:a', '/a?next=/x/../y', 'https://cdn.example/a?next=/x/../y'],
-    ['/:a', 'https://cdn.example/:a', '/a?', 'https://cdn.example/a'],
+    ['/:a', 'https://cdn.example/:a', '/a?', 'https://cdn.example/a?'],
   ],
   "the target's own query comes first, and wins": [
     [undefined, 'https://cdn.example/y?x=1', '/a', 'https://cdn.example/y/a?x=1'],

@@ -16,7 +16,7 @@ testProtocol(file, [
     query: 'os=linux&v=1',
     resource: { type: 'file', path: '/dl', query: 'os=linux&v=1' },
   },
-  { title: 'an empty query', path: '/dl', query: '', resource: { type: 'file', path: '/dl' } },
+  { title: 'an empty query', path: '/dl', query: '', canonical: '/dl?', resource: { type: 'file', path: '/dl', query: '' } },
   { title: 'the root', path: '/', resource: { type: 'file', path: '/' } },
   { title: 'empty segments', path: '//a//', resource: { type: 'file', path: '//a//' } },
   {
