@@ -48,14 +48,18 @@ const EVERYTHING: Match = {
 export const BROKEN: Match = { ...EVERYTHING };
 
 /** Compiles the `match` of a rule; what is wrong is reported, and then the result is `BROKEN`. */
-export function compileMatch({ match, protocol, syntax }: Rule, report: Report): Match {
+export function compileMatch(rule: Rule, report: Report): Match {
+  const { protocol, options = {} } = rule;
+  const match = rule.match ?? protocol.patterns?.(options);
   if (match === undefined) return EVERYTHING;
   if (typeof match === 'object' && 'exec' in match) return ofExpression(match);
   const list = typeof match === 'string' ? [match] : match;
   if (list.length === 0)
     report('invalid_match', ['match'], 'The list of patterns is empty; leave `match` out for every name.');
   const alternatives = list.map((text, index) => {
-    const key = typeof match === 'string' ? ['match'] : ['match', index];
+    const own = rule.match === undefined ? ['options'] : ['match', index];
+    const key = typeof match === 'string' ? ['match'] : own;
+    const syntax = rule.match === undefined ? undefined : rule.syntax;
     return compilePattern(text, syntax, protocol.subjects, key, report);
   });
   if (list.length === 0 || alternatives.includes(undefined)) return BROKEN;

@@ -145,29 +145,41 @@ function findInMount(
   only: CompiledRule | undefined,
 ): Match | Protocol | undefined {
   const below = belowMount(mount.at, request);
-  for (const { protocol, trie, expressions, everything, whole } of mount.groups) {
+  for (const group of mount.groups) {
+    const { protocol } = group;
     if (claimed && claimed.name !== protocol.name) continue;
-    const resource = protocol.parse(below);
-    if (!resource) continue;
-    const subject = protocol.subject(resource);
-    if (subject === undefined) {
-      if (only && only !== whole) continue;
-      return { protocol, rule: whole, resource, subject, params: NO_PARAMS, at: mount.at };
+    for (let resource = protocol.parse(below); resource; resource = protocol.aside?.(resource)) {
+      const found = findInGroup(group, resource, request, mount.at, only);
+      if (found) return found;
+      if (protocol.exclusive && protocol.subject(resource) !== undefined) return protocol;
     }
-    const accept = (leaf: Leaf, values: readonly (string | undefined)[]): Match | undefined => {
-      if (only && only !== leaf.rule) return undefined;
-      const captured = readParams(leaf, values, request.query);
-      const params = captured && withOwn(protocol, resource, captured);
-      return params && { protocol, rule: leaf.rule, resource, subject, params, at: mount.at };
-    };
-    const found =
-      trie.find(subject, accept) ??
-      firstExpression(expressions, subject, accept) ??
-      first(everything, accept);
-    if (found) return found;
-    if (protocol.exclusive) return protocol;
   }
   return undefined;
+}
+
+function findInGroup(
+  { protocol, trie, expressions, everything, whole }: Group,
+  resource: Resource,
+  request: RequestDescriptor,
+  at: string,
+  only: CompiledRule | undefined,
+): Match | undefined {
+  const subject = protocol.subject(resource);
+  if (subject === undefined) {
+    if (only && only !== whole) return undefined;
+    return { protocol, rule: whole, resource, subject, params: NO_PARAMS, at };
+  }
+  const accept = (leaf: Leaf, values: readonly (string | undefined)[]): Match | undefined => {
+    const { rule } = leaf;
+    if (only && only !== rule) return undefined;
+    if (protocol.takes && !protocol.takes(resource, rule.options)) return undefined;
+    const captured = readParams(leaf, values, request.query);
+    const params = captured && withOwn(protocol, resource, captured);
+    return params && { protocol, rule, resource, subject, params, at };
+  };
+  return (
+    trie.find(subject, accept) ?? firstExpression(expressions, subject, accept) ?? first(everything, accept)
+  );
 }
 
 function firstExpression(
@@ -270,6 +282,8 @@ function conclude(
     authorized: request.headers?.authorization !== undefined,
     merged: rule.merge,
     accept: joined(request.headers?.accept),
+    origin: joined(request.headers?.origin),
+    userAgent: joined(request.headers?.['user-agent']),
     options: rule.options,
   };
   const delivery = protocol.deliver(resource, context);
@@ -306,7 +320,7 @@ function toDecision(
     protocol: protocol.name,
     resource,
     params,
-    purl: protocol.purl?.(resource, context.publicUrl),
+    purl: protocol.purl?.(resource, context.publicUrl, params),
   };
   const { notice } = match.rule;
   if (delivery.type === 'respond') {
@@ -315,6 +329,12 @@ function toDecision(
   }
   if (delivery.type === 'carry')
     return { type: 'carry', ...origin, rule: match.subject === undefined ? undefined : origin.rule };
+  if (delivery.type === 'redirect' && delivery.to !== undefined) {
+    const { status, to } = delivery;
+    const location = withQuery(to, match.rule.dropQuery ? undefined : request.query);
+    const headers = withNotice(delivery.headers, notice);
+    return { type: 'redirect', status: match.rule.status ?? status, location, headers, ...origin };
+  }
   if (!upstream && match.rule.upstreams.length > 0)
     return respond(protocol.refuse({ status: 404, message: 'No upstream is for this request.' }), origin);
   if (!upstream) return respond({ status: 200, headers: TEXT, body: '' }, origin);
@@ -335,8 +355,7 @@ function toDecision(
   if (delivery.type === 'refer') return respond(announce(delivery.answer(target), notice), origin);
   const { rule, purl } = origin;
   const means = settle(delivery, match.rule, upstream, request);
-  const headers =
-    notice && delivery.headers ? { ...delivery.headers, ...notice } : (notice ?? delivery.headers);
+  const headers = withNotice(delivery.headers, notice);
   if (means.type === 'proxy')
     return {
       type: 'proxy',
@@ -360,6 +379,20 @@ function toDecision(
     params,
     purl,
   };
+}
+
+function withNotice(
+  headers: Readonly<Record<string, string>> | undefined,
+  notice: CompiledRule['notice'],
+): Readonly<Record<string, string>> | undefined {
+  return notice && headers ? { ...headers, ...notice } : (notice ?? headers);
+}
+
+/** An address with a query behind its own, before its fragment. */
+function withQuery(address: string, query: string | undefined): string {
+  if (query === undefined) return address;
+  const [, path = '', own, fragment = ''] = /^([^?#]*)(?:\?([^#]*))?(#.*)?$/.exec(address) ?? [];
+  return `${path}?${mergeQuery(own ?? '', query)}${fragment}`;
 }
 
 function announce(answer: Answer, notice: CompiledRule['notice']): Answer {

@@ -89,6 +89,10 @@ export interface RuleContext {
   readonly merged: boolean;
   /** The media types that the client reads, if it says so: its `Accept`. */
   readonly accept?: string | undefined;
+  /** The origin of the page whose script asks, if one does: its `Origin`. */
+  readonly origin?: string | undefined;
+  /** What the client says that it is: its `User-Agent`. */
+  readonly userAgent?: string | undefined;
   /** The rule's `options`, as the protocol's `options` describe them. */
   readonly options: Options;
 }
@@ -142,6 +146,8 @@ export type Delivery =
       readonly type: 'redirect';
       /** The status that all clients of this ecosystem follow. */
       readonly status: RedirectStatus;
+      /** An address that the rule's options name, to which the client is sent in every mode; default the upstream's. */
+      readonly to?: string | undefined;
       /** Header fields that the answer gets besides, by lower-case name. */
       readonly headers?: Readonly<Record<string, string>> | undefined;
     }
@@ -358,6 +364,15 @@ export interface Protocol<R extends Resource = Resource> {
    * and names stay.
    */
   rename?(resource: R, subject: string, upstream: UpstreamInfo): R;
+  /**
+   * The same resource as something that stands beside another, whose name its own becomes: asked when no rule of a
+   * mount has its name, and again of what it gives.
+   */
+  aside?(resource: R): R | undefined;
+  /** Whether a rule with these options takes a resource that its pattern matches. Default it does. */
+  takes?(resource: R, options: Options): boolean;
+  /** The patterns of a rule without `match` that its options make; `undefined` for every name. Never throws. */
+  patterns?(options: Options): readonly string[] | undefined;
   /** What `variables` stand for in a resource; those that it lacks may stand in optional groups of `to` only. */
   values?(resource: R): Readonly<Record<string, string>>;
   /** How a resource hangs together with others of its rule. Default as a name. */
@@ -389,8 +404,8 @@ export interface Protocol<R extends Resource = Resource> {
    * whose fields win.
    */
   fields?(resource: R, answer: Passage, context: RuleContext): Readonly<Record<string, string>>;
-  /** The package URL of an artifact that is known under `publicUrl`. */
-  purl?(resource: R, publicUrl: string): string | undefined;
+  /** The package URL of an artifact that is known under `publicUrl`; `params` are what the variables of `match` stand for. */
+  purl?(resource: R, publicUrl: string, params?: Readonly<Record<string, string>>): string | undefined;
   /** An upstream's document with its links leading through `publicUrl`. */
   rewrite?(resource: R, message: Message, context: RuleContext): Pick<Message, 'headers' | 'body'>;
   /** A shell line that tries a rule: `subject` is its pattern with the variables shown as `<name>`. */

@@ -156,10 +156,11 @@ function groupOf(mount: Mount, rule: CompiledRule): Group {
   return group;
 }
 
-/** What can be nothing else is asked first, what reads any path last. */
-function turnOf({ protocol: { exclusive, general } }: Group): number {
+/** What can be nothing else is asked first, what reads any path last: names before files. */
+function turnOf({ protocol: { exclusive, general, subjects } }: Group): number {
   if (exclusive) return 0;
-  return general ? 2 : 1;
+  if (!general) return 1;
+  return subjects === 'name' ? 2 : 3;
 }
 
 /** Adds an expression behind the others; tells whether one of another rule is the same. */

@@ -128,7 +128,7 @@ export async function tryUpstream(
     if (request.signal?.aborted) return undefined;
     const failure = toUpstreamError(error, upstream.origin);
     tools.onUpstreamError(failure, decision);
-    return last ? toRefusal(protocol, failure.status) : undefined;
+    return last ? withFields(toRefusal(protocol, failure.status), decision.headers) : undefined;
   }
 }
 

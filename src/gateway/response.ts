@@ -37,10 +37,11 @@ export function withFields(
   fields: GatewayResponse['headers'] | undefined,
 ): GatewayResponse {
   if (!fields) return response;
-  const { warning } = response.headers;
-  const headers = { ...response.headers, ...fields };
-  if (warning !== undefined && fields.warning !== undefined)
-    headers.warning = `${warning}, ${fields.warning}`;
+  const headers: Record<string, string> = { ...response.headers, ...fields };
+  for (const name of ['vary', 'warning']) {
+    const [own, added] = [response.headers[name], fields[name]];
+    if (own !== undefined && added !== undefined) headers[name] = `${own}, ${added}`;
+  }
   return { ...response, headers };
 }
 

@@ -270,7 +270,14 @@ export function testProtocol<R extends Resource>(
       expect(protocol.subject(protocol.rename(resource, other, upstream))).toBe(other);
     }
 
-    const purl = protocol.purl?.(resource, publicUrl);
+    for (let next = protocol.aside?.(resource), last = resource; next; next = protocol.aside?.(next)) {
+      expect(protocol.format(next)).toBe(formatted);
+      expect(protocol.subject(next)?.length).toBeLessThan(protocol.subject(last)?.length ?? 0);
+      expect(protocol.takes?.(next, {})).toBeTypeOf('boolean');
+      last = next;
+    }
+
+    const purl = protocol.purl?.(resource, publicUrl, { name: 'a', version: '1' });
     if (purl !== undefined) expect(parsePurl(purl).type).toMatch(/^[a-z]/);
   }
 
@@ -363,7 +370,8 @@ export function testProtocol<R extends Resource>(
           protocol.format(resource);
           const subject = protocol.subject(resource);
           if (subject !== undefined) protocol.rename?.(resource, subject, upstream);
-          protocol.purl?.(resource, publicUrl);
+          protocol.purl?.(resource, publicUrl, { name: request.path, version: request.path });
+          protocol.aside?.(resource);
           protocol.deliver(resource, contextOf('auto', upstream, request.method));
         }),
         { numRuns: 500 },
