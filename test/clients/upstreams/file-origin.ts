@@ -75,7 +75,9 @@ async function sendSlowly(response: ServerResponse): Promise<void> {
 function sendFile(request: IncomingMessage, response: ServerResponse, { body, headers }: OriginFile): void {
   const etag = `"${createHash('sha256').update(body).digest('hex').slice(0, 16)}"`;
   const common = { etag, 'accept-ranges': 'bytes', 'content-type': 'application/gzip', ...headers };
-  if (request.headers['if-none-match'] === etag) {
+  const { 'if-none-match': tag, 'if-modified-since': since } = request.headers;
+  const modified = headers?.['last-modified'];
+  if (tag === etag || (since !== undefined && since === modified)) {
     response.writeHead(304, common).end();
     return;
   }
