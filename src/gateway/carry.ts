@@ -14,6 +14,7 @@ import type {
 } from '../core/protocol.ts';
 import { readDocument } from '../core/read-document.ts';
 import type { RequestDescriptor } from '../core/request.ts';
+import { answerConditionally } from './conditional.ts';
 import { admit, type Exchange } from './exchange.ts';
 import { selectRequestFields, selectResponseFields, single } from './fields.ts';
 import type { GatewayRequest, Outcome } from './gateway-request.ts';
@@ -83,7 +84,8 @@ async function tryCarry(
     if (!made) return { decision, response: toRefusal(protocol, 502) };
     if (!('url' in made)) {
       const absent = !last && isForAnother(made.status, next);
-      return absent ? undefined : { decision, response: toOwn(made, next) };
+      if (absent) return undefined;
+      return { decision, response: answerConditionally(toOwn(made, next), request.descriptor) };
     }
     const source = made.from ? route(ruleSet, request.descriptor, undefined, made.from) : next;
     return await follow(tools, request, isCarryRoute(source) ? source : next, made, last);

@@ -4,6 +4,7 @@ import { apt } from './apt.ts';
 import { cargo } from './cargo.ts';
 import { composer } from './composer.ts';
 import { conda } from './conda.ts';
+import { downloads } from './downloads.ts';
 import { file } from './file.ts';
 import { forge } from './forge.ts';
 import { go } from './go.ts';
@@ -11,6 +12,7 @@ import { helm } from './helm.ts';
 import { homebrew } from './homebrew.ts';
 import { huggingface } from './huggingface.ts';
 import { jsr } from './jsr.ts';
+import { link } from './link.ts';
 import { maven } from './maven.ts';
 import { nix } from './nix.ts';
 import { npm } from './npm.ts';
@@ -30,6 +32,7 @@ export const protocols: readonly Protocol[] = [
   cargo,
   composer,
   conda,
+  downloads,
   file,
   forge,
   go,
@@ -37,6 +40,7 @@ export const protocols: readonly Protocol[] = [
   homebrew,
   huggingface,
   jsr,
+  link,
   maven,
   nix,
   npm,
