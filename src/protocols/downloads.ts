@@ -9,6 +9,7 @@ import { refusePlainly } from '../core/plain-refusal.ts';
 import type { CarriedAnswer, Protocol } from '../core/protocol.ts';
 import { type DownloadsOptions, readDownloads } from './_downloads-list.ts';
 import { STYLE, writePage } from './_downloads-page.ts';
+import { WEB_ADDRESS } from './_web-address.ts';
 
 /** The page. */
 export interface DownloadsPage {
@@ -45,7 +46,7 @@ const options: OptionShape = {
         file: { ...path, description: 'Its path on this host.' },
         url: {
           type: 'text',
-          pattern: /^https?:\/\/[a-z\d][a-z\d.-]*(?::\d{1,5})?(?:[/?#][!-~]*)?$/i,
+          pattern: WEB_ADDRESS,
           expected: 'an address with its scheme, such as `https://acme.example/cli`',
           description: 'Its address, when it is on another host.',
         },

@@ -7,6 +7,7 @@
 import type { Options } from '../core/options.ts';
 import { refusePlainly } from '../core/plain-refusal.ts';
 import type { Protocol } from '../core/protocol.ts';
+import { WEB_ADDRESS } from './_web-address.ts';
 
 /** A name to follow: `/docs`, `/team/chat`. */
 export interface Link {
@@ -16,8 +17,6 @@ export interface Link {
   readonly name: string;
 }
 
-/** The most that a link may be, in characters: what every browser and server takes. */
-const ADDRESS = /^https?:\/\/[a-z\d][a-z\d.-]*(?::\d{1,5})?(?:[/?#][!-~]{0,4000})?$/i;
 const NAME = /^\/([^/]+(?:\/[^/]+)*)\/?$/;
 
 /** The protocol of short links. */
@@ -31,7 +30,7 @@ export const link: Protocol<Link> = {
       type: 'map',
       of: {
         type: 'text',
-        pattern: ADDRESS,
+        pattern: WEB_ADDRESS,
         expected:
           'an address with its scheme, such as `https://docs.acme.example/start`, and what is not ASCII percent-encoded',
       },

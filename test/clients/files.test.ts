@@ -5,7 +5,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 
 import { createCleanup } from './lab/cleanup.ts';
 import { run, runChecked } from './lab/command.ts';
-import { type RecordingServer, startRecordingServer } from './lab/recording-server.ts';
+import { type Handler, type RecordingServer, startRecordingServer } from './lab/recording-server.ts';
 import { createTemporaryFolder } from './lab/temporary-folder.ts';
 import { openPage } from './programs/chromium.ts';
 import { startTurnout, type Turnout } from './programs/turnout.ts';
@@ -17,12 +17,15 @@ const releases: Readonly<Record<string, Buffer>> = {
 };
 const script = 'echo "the installer ran"\n';
 const name = 'acme-linux.tar.gz';
+const password = 'a-password-of-the-lab';
 
 const cleanup = createCleanup();
 let folder: string;
 let gnupg: string;
 let before: FileOrigin;
 let after: FileOrigin;
+let gone: RecordingServer;
+let locked: RecordingServer;
 let turnout: Turnout;
 
 beforeAll(async () => {
@@ -35,7 +38,13 @@ beforeAll(async () => {
   await fill(before, (version) => `/releases/v${version}/${name}`);
   // Where it lives after the switch: another host, and another path.
   await fill(after, (version) => `/dl/acme_linux/${version}.tgz`);
-  turnout = await cleanup.use(startTurnout(`rules:${['redirect', 'proxy'].map(rulesOf).join('')}`));
+  gone = await startRecordingServer('127.0.0.3', () => {});
+  await gone.stop();
+  locked = await cleanup.use(startRecordingServer('127.0.0.3', sendToFriends));
+  const rules = [...['redirect', 'proxy'].map(rulesOf), moreRules(locked.origin)];
+  turnout = await cleanup.use(
+    startTurnout(`rules:${rules.join('')}`, { env: { ACME_PASSWORD: password }, hidden: password }),
+  );
 });
 beforeEach(() => {
   before.forget();
@@ -73,6 +82,25 @@ function rulesOf(mode: string): string {
     to: ${before.origin}
     mode: ${mode}
     options: { cors: ["https://www.acme.example"] }
+`;
+}
+
+/** Rules for an origin that wants a password, and for two of which one may be gone. */
+function moreRules(origin: string): string {
+  return `
+  - name: private
+    protocol: file
+    at: /private/
+    to: ${origin}
+    auth: { username: acme, password: "\${ACME_PASSWORD}" }
+
+  - name: mirrored
+    protocol: file
+    at: /mirrored/
+    to:
+      - ${gone.origin}
+      - ${before.origin}
+    mode: proxy
 `;
 }
 
@@ -161,7 +189,7 @@ describe.each([['redirect'], ['proxy']])('where the rule says %s', (mode) => {
       expect((await readFile(join(cwd, name))).equals(whole)).toBe(true);
       const ranges = before.requests.flatMap(({ headers: { range } }) => range ?? []);
       expect(ranges.length).toBeGreaterThan(0);
-      for (const range of ranges) expect(range).toMatch(/^bytes=[5-8]\d{6}-/);
+      for (const range of ranges) expect(range).toMatch(/^bytes=(?:4[89]|[5-8]\d)\d{5}-/);
     });
 
     test('fails where there is no such version, and asks for nothing else', async () => {
@@ -243,6 +271,32 @@ for (const [name, [path, init]] of Object.entries(${JSON.stringify(fetches)})) {
 </script>`;
 }
 
+/** Answers who shows the password. */
+const sendToFriends: Handler = ({ headers: { authorization, range } }, response) => {
+  const shown = `Basic ${Buffer.from(`acme:${password}`).toString('base64')}`;
+  if (authorization !== shown) return void response.writeHead(401, { 'www-authenticate': 'Basic' }).end();
+  response.writeHead(range ? 206 : 200, range ? { 'content-range': 'bytes 0-3/6' } : {});
+  response.end(range ? 'secr' : 'secret');
+};
+
+test('a file of an origin that wants a password is fetched with the gateway’s', async () => {
+  const address = `${turnout.origin}/private/acme.zip`;
+  const curl = ['--disable', '-fsS', '--user', 'client:own', address];
+  expect(await runChecked('curl', curl)).toBe('secret');
+  expect(await runChecked('curl', ['-r', '0-3', ...curl])).toBe('secr');
+  expect(await runChecked('wget', ['--no-config', '-qO-', `${address}.sha256`])).toBe('secret');
+  expect(turnout.process.stdout()).not.toContain(password);
+});
+
+test('a file comes from the next origin when the first is gone, from one that answers', async () => {
+  const cwd = await folderOf('mirrored');
+  for (const suffix of ['', '.sha256']) {
+    const address = `${turnout.origin}/mirrored/releases/v1.3/${name}${suffix}`;
+    await runChecked('wget', ['--no-config', '-q', address], { cwd });
+  }
+  expect(await runChecked('sha256sum', ['-c', `${name}.sha256`], { cwd })).toBe(`${name}: OK\n`);
+});
+
 test('one edited line moves the files, and the next download follows it', async () => {
   for (const mode of ['redirect', 'proxy']) {
     const address = `${turnout.origin}/${mode}/cli/1.3/${name}`;
@@ -268,8 +322,6 @@ test('one edited line moves the files, and the next download follows it', async 
 });
 
 test('where the origin is down, clients are told so', async () => {
-  const gone: RecordingServer = await startRecordingServer('127.0.0.3', () => {});
-  await gone.stop();
   await turnout.edit(
     `at: /proxy/shared/\n    to: ${before.origin}`,
     `at: /proxy/shared/\n    to: ${gone.origin}`,
