@@ -7,19 +7,32 @@ export const SIDE_SUFFIXES: readonly string[] = [
   ...['.cyclonedx.json', '.zsync', '.torrent', '.metalink', '.meta4'],
 ];
 
+/** Those that are also the names of files by themselves: `/ca.pem`. */
+const AMBIGUOUS = new Set([
+  ...['.pem', '.crt', '.p7s', '.bundle', '.sign', '.att', '.provenance', '.zsync', '.torrent', '.metalink'],
+  ...['.meta4', '.sbom', '.sbom.json', '.spdx', '.spdx.json', '.cdx.json', '.cyclonedx.json'],
+]);
+
 /** What `.sha256` and the like end with: most paths end with none of them. */
 const LAST = new Set(SIDE_SUFFIXES.map((suffix) => suffix.slice(suffix.lastIndexOf('.'))));
+
+/** The ends of the names of files with the checksums of several. */
+const SUMS = ['SUMS', 'SUMS.txt', 'checksums.txt'];
 
 /** The longest suffix of side files of side files, `.cosign.bundle.sha256`. */
 const MAX_LENGTH = 48;
 
-/** Tells whether a path is that of a file beside another one, which has a suffix of its own: `/acme.tar.gz.sha256`. */
+/** Tells whether a path is by its name that of something beside files: `/acme.tar.gz.sha256`, `/SHA256SUMS`. */
 export function isSidePath(path: string): boolean {
   const dot = path.lastIndexOf('.');
-  if (dot === -1 || !LAST.has(path.slice(dot))) return false;
-  const suffix = SIDE_SUFFIXES.find((each) => path.endsWith(each)) ?? '';
-  // `/ca.pem` is what it is, and `/acme.tar.gz.pem` a certificate for another file.
-  return suffix !== '' && path.lastIndexOf('.', path.length - suffix.length - 1) > path.lastIndexOf('/');
+  if (dot === -1 || !LAST.has(path.slice(dot))) return SUMS.some((end) => path.endsWith(end));
+  const suffix = SIDE_SUFFIXES.reduce(
+    (longest, each) => (each.length > longest.length && path.endsWith(each) ? each : longest),
+    '',
+  );
+  const stem = path.slice(path.lastIndexOf('/') + 1, path.length - suffix.length);
+  if (suffix === '' || stem === '') return false;
+  return !AMBIGUOUS.has(suffix) || stem.includes('.');
 }
 
 /** Cuts the last suffix of a path off; `undefined` when there is none, or it is none of a side file's length. */

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { compileRules } from '../../src/core/compile.ts';
 import { decide } from '../../src/core/decide.ts';
 import { isRuleError } from '../../src/core/errors.ts';
+import { explain } from '../../src/core/explain.ts';
 import { type RuleConfig, rule } from '../../src/core/rule.ts';
 import { file } from '../../src/protocols/file.ts';
 import { parseRules } from '../../src/rules/parse.ts';
@@ -53,6 +54,28 @@ testProtocol(file, [
     path: '/v1.0/ca.pem',
     resource: { type: 'file', path: '/v1.0/ca.pem' },
   },
+  { title: 'a signed program', path: '/acme-linux.sig', resource: { type: 'side', path: '/acme-linux.sig' } },
+  {
+    title: 'a bundle of cosign',
+    path: '/acme.cosign.bundle',
+    resource: { type: 'side', path: '/acme.cosign.bundle' },
+  },
+  {
+    title: 'a certificate for a file',
+    path: '/acme.zip.pem',
+    resource: { type: 'side', path: '/acme.zip.pem' },
+  },
+  {
+    title: 'the checksums of several',
+    path: '/v1/SHA256SUMS',
+    resource: { type: 'side', path: '/v1/SHA256SUMS' },
+  },
+  {
+    title: 'the checksums of a release',
+    path: '/acme_1.0_checksums.txt',
+    resource: { type: 'side', path: '/acme_1.0_checksums.txt' },
+  },
+  { title: 'a hidden file', path: '/a/.asc', resource: { type: 'file', path: '/a/.asc' } },
   { title: 'JSON', path: '/a.b.json', resource: { type: 'file', path: '/a.b.json' } },
   {
     title: 'a write',
@@ -212,6 +235,15 @@ test('the answer to a write says what may be done', () => {
       body: 'Files are only read here.\n',
     },
   });
+});
+
+test('`explain` knows the rule of what stands beside a file', () => {
+  const rules = compileRules([rule(file, { name: 'cli', match: '/a.zip', to: 'cdn.example' })]);
+  const request = { method: 'GET', scheme: 'https', host, path: '/a.zip.asc' } as const;
+  expect(explain(rules, request).considered).toMatchObject([{ rule: 'cli', chosen: true }]);
+  expect(explain(rules, { ...request, path: '/a.zip.exe' }).considered).toMatchObject([
+    { chosen: false, reason: 'Its pattern /a.zip does not match /a.zip.exe.' },
+  ]);
 });
 
 describe('scripts of other sites', () => {
