@@ -5,7 +5,7 @@ import { type ParseOptions, parseRules } from '../../src/rules/index.ts';
 
 /** Every protocol that the example names, also those that this package does not have yet. */
 export const exampleProtocols: readonly Protocol[] = ['file', 'npm', 'oci', 'pypi', 'apt'].map((name) => {
-  const [first] = protocols;
+  const first = protocols.find((protocol) => protocol.name === 'cargo');
   const known = protocols.find((protocol) => protocol.name === name) ?? first;
   if (!known) throw new Error('There is no protocol.');
   return { ...known, name };
