@@ -51,7 +51,7 @@ export function compileUpstreams(
     const auth = config.auth ?? rule.auth;
     warnDoubts(rule, address, hosts, auth, urlKey, warn);
     const part = compilePart(config, rule, key, networks, report);
-    const upstream = compileUpstream(rule, match, address, config.allow ?? [], auth, part);
+    const upstream = compileUpstream(rule, match, address, config, auth, part);
     advise(rule, upstream, urlKey, warn);
     return [upstream];
   });
@@ -76,12 +76,13 @@ function compileUpstream(
   { protocol }: Rule,
   match: Match,
   address: TargetAddress & { readonly kind?: string },
-  allow: readonly string[],
+  { url, allow = [] }: UpstreamConfig,
   auth: Authentication | undefined,
   part: Part,
 ): CompiledUpstream {
   const origin = protocol.locate?.(address.origin) ?? address.origin;
   const upstream: CompiledUpstream = {
+    url,
     origin,
     host: origin.slice(origin.indexOf('//') + 2),
     authenticated: auth !== undefined,

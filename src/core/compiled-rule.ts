@@ -14,6 +14,8 @@ export interface CompiledStep {
 
 /** An upstream of a compiled rule. */
 export interface CompiledUpstream extends UpstreamInfo {
+  /** The address as written. */
+  readonly url: string;
   /** Hosts to which it may lead the gateway beyond public https addresses. */
   readonly allow: readonly string[];
   /** Its share of the clients; `undefined` for none of its own. */

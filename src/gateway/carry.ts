@@ -138,7 +138,8 @@ async function follow(
   };
   const found = { ...next, upstream, place: next.place ?? '', decision } as ProxyRoute;
   const response = await tryUpstream(tools, asking(request, asks), found, last);
-  if (!response) return request.signal?.aborted ? { decision, response } : undefined;
+  if (response === 'failed' || response === 'absent') return undefined;
+  if (!response) return { decision, response };
   // What is said of a file is not true of an error.
   return { decision, response: response.status < 400 ? withFields(response, headers) : response };
 }

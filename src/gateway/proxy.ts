@@ -71,6 +71,7 @@ export async function proxy(
   first: ProxyRoute,
 ): Promise<Outcome | Route> {
   const order = listAttempts(tools, request, first);
+  let failed = false;
   for (const [attempt, number] of order.entries()) {
     const next =
       attempt === 0 && number === first.order[0]
@@ -78,8 +79,13 @@ export async function proxy(
         : route(ruleSet, request.descriptor, tools.health.now(), number);
     if (!isProxyRoute(next)) return next;
     const response = await tryUpstream(tools, request, next, attempt + 1 >= order.length);
+    if (response === 'failed') failed = true;
+    if (response === 'failed' || response === 'absent') continue;
+    // What the last one does not have, one that has failed may have.
+    if (response && failed && isAbsent(response.status, next))
+      return { decision: next.decision, response: toRefusal(next.protocol, 502) };
     if (response && response.status < 400) tools.ties.note(next, request.descriptor, number);
-    if (response || request.signal?.aborted) return { decision: next.decision, response };
+    return { decision: next.decision, response };
   }
   return first;
 }
@@ -96,13 +102,16 @@ export function listAttempts(
   return body ? order.slice(0, 1) : order;
 }
 
-/** The answer of one upstream; `undefined` when another should be asked, or nobody waits for one any more. */
+/**
+ * The answer of one upstream, or why another one should be asked: it has failed, or does not have what another may have.
+ * `undefined` when nobody waits for an answer any more.
+ */
 export async function tryUpstream(
   tools: ProxyTools,
   request: GatewayRequest,
   next: ProxyRoute,
   last: boolean,
-): Promise<GatewayResponse | undefined> {
+): Promise<GatewayResponse | 'failed' | 'absent' | undefined> {
   const { decision, protocol, resource, context, upstream } = next;
   const fields = markForwarded(selectRequestFields(request.descriptor.headers));
   const rewrite =
@@ -123,12 +132,13 @@ export async function tryUpstream(
     if (last || !isForAnother(status, next))
       return toAnswer(result, request.descriptor.method, next, rewrite);
     result.response.discard();
+    if (isAbsent(status, next)) return 'absent';
     throw new UpstreamError(`${upstream.origin} answers ${status}.`, 502);
   } catch (error) {
     if (request.signal?.aborted) return undefined;
     const failure = toUpstreamError(error, upstream.origin);
     tools.onUpstreamError(failure, decision);
-    return last ? withFields(toRefusal(protocol, failure.status), decision.headers) : undefined;
+    return last ? withFields(toRefusal(protocol, failure.status), decision.headers) : 'failed';
   }
 }
 
@@ -258,6 +268,10 @@ export function isDownloadable({ protocol, username, password }: URL): boolean {
  * otherwise or it is content that any of them may have.
  */
 export function isForAnother(status: number, next: Route & Pick<ProxyRoute, 'rule'>): boolean {
-  if (status === 404 || status === 410) return next.rule.seeksMissing || tieOf(next)?.type === 'content';
-  return status === 429 || status >= 500;
+  return status === 429 || status >= 500 || isAbsent(status, next);
+}
+
+function isAbsent(status: number, next: Route & Pick<ProxyRoute, 'rule'>): boolean {
+  if (status !== 404 && status !== 410) return false;
+  return next.rule.seeksMissing || tieOf(next)?.type === 'content';
 }

@@ -25,15 +25,15 @@ export function tieOf({ protocol, resource }: Route): Tie | undefined {
 
 /** Makes an empty memory; it has addresses of clients in it, only while it lasts. */
 export function createTies(): Ties {
-  const origins = new LRUCache<string, string>({ max: MOST, ttl: LIFETIME });
+  const addresses = new LRUCache<string, string>({ max: MOST, ttl: LIFETIME });
   return {
     find(route, request) {
       const { rule } = route;
       const tie = rule && rule.upstreams.length > 1 ? tieOf(route) : undefined;
       if (!rule || tie?.type !== 'member') return undefined;
-      const origin = origins.get(keyOf(rule, tie.of, request));
+      const address = addresses.get(keyOf(rule, tie.of, request));
       // After a change of the rule it may be gone.
-      const number = rule.upstreams.findIndex((upstream) => upstream.origin === origin);
+      const number = rule.upstreams.findIndex(({ url }) => url === address);
       return number === -1 ? undefined : number;
     },
     note(route, request, number) {
@@ -41,7 +41,7 @@ export function createTies(): Ties {
       const tie = rule && rule.upstreams.length > 1 ? tieOf(route) : undefined;
       const upstream = rule?.upstreams[number];
       if (!rule || !upstream || tie?.type !== 'index') return;
-      origins.set(keyOf(rule, tie.of, request), upstream.origin);
+      addresses.set(keyOf(rule, tie.of, request), upstream.url);
     },
   };
 }

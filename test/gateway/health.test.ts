@@ -124,6 +124,17 @@ describe.each(transports)('upstreams that are out of order, over %s', (_, create
     expect(await get()).toMatchObject({ body: first.origin });
   });
 
+  test('what the last one does not have, one that has failed may have', async () => {
+    const [first, second] = [await startMoody(503), await startMoody(404)];
+    const get = await front([first.origin, second.origin], {}, { missing: 'next' });
+    expect(await get()).toMatchObject({ status: 502, headers: { 'retry-after': '10' } });
+    first.status = 404;
+    expect(await get()).toMatchObject({ status: 404 });
+    // Whoever is asked for a name alone answers for it.
+    first.status = 503;
+    expect(await (await front([first.origin, second.origin]))()).toMatchObject({ status: 404 });
+  });
+
   test('a probe tells of what requests have not met', async () => {
     vi.useFakeTimers({ toFake: ['Date'] });
     const [first, second] = [await startMoody(), await startMoody()];

@@ -60,6 +60,17 @@ test('each client has its own index', async () => {
   expect(await get('/repo/list', '192.0.2.2')).toMatchObject({ body: 'from 1' });
 });
 
+test('two upstreams of one host are told apart', async () => {
+  const upstream = await startUpstream((request, response) => {
+    const down = request.url?.startsWith('/a/') && request.url !== '/a/repo/list';
+    response.writeHead(down ? 503 : 200).end(request.url);
+  });
+  const to = [`${upstream.origin}/a`, `${upstream.origin}/b`];
+  const { origin } = await serve([rule(snapshots, { to }) as unknown as Rule]);
+  expect(await ask(origin, '/repo/index')).toMatchObject({ body: '/b/repo/index' });
+  expect(await ask(origin, '/repo/list')).toMatchObject({ body: '/b/repo/list' });
+});
+
 test('without an index, the order of fallback counts', async () => {
   const { says, get } = await start();
   says[0] = 503;
