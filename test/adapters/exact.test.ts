@@ -82,8 +82,11 @@ const refusedParts = [
 ];
 const refused = [
   ...refusedParts.flatMap((part) => [`/${part}`, `/${part}/z`, `/x/${part}`, `/x/${part}/z`]),
-  ...['/a?b\x01', '/a?b=caf\xc3\xa9', '/a?\x7f', '/a?b#c'],
-];
+].filter(
+  // A raw `/./` is left out instead: apt writes it in flat repositories.
+  (target) => !target.includes('/./'),
+);
+refused.push(...['/a?b\x01', '/a?b=caf\xc3\xa9', '/a?\x7f', '/a?b#c']);
 
 const sent = [...paths, ...queries.flatMap((query) => [`/a?${query}`, `/a/?${query}`, `/?${query}`])];
 
