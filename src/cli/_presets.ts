@@ -44,7 +44,7 @@ export const PRESETS: readonly Preset[] = [
     name: 'releases',
     title: 'Releases, archives and raw files of a project on a source host',
     protocol: 'forge',
-    at: '/releases/',
+    at: '/cli/',
     example: 'github:acme/cli',
   },
   { name: 'npm', title: 'npm packages', protocol: 'npm', at: '/npm/', example: 'https://npm.pkg.github.com' },

@@ -1,5 +1,4 @@
 import { access, writeFile } from 'node:fs/promises';
-import { cancel, confirm, intro, isCancel, multiselect, outro, text } from '@clack/prompts';
 import { type Command, InvalidArgumentError } from 'commander';
 import { isRuleError } from '../core/errors.ts';
 import { parseRules } from '../rules/index.ts';
@@ -45,7 +44,7 @@ async function init(file: string, options: InitOptions): Promise<void> {
     if (!options.force && (await exists(file)))
       throw new Error(`${file} is there already; name another file, or write over it with --force.`);
     const answers = options.publish.length > 0 ? fromOptions(options) : await ask(options.host);
-    if (!answers) return cancel('Nothing was written.');
+    if (!answers) return complain('Nothing was written.');
     const { host, publications } = answers;
     const content = writeRuleFile(host, publications);
     const rules = parseRules(content, { file });
@@ -72,6 +71,12 @@ function fromOptions({ host, publish }: InitOptions): Answers {
 async function ask(known: string | undefined): Promise<Answers | undefined> {
   if (!process.stdin.isTTY || !process.stdout.isTTY)
     throw new Error('There is no terminal to ask on; say it with --host and --publish, see --help.');
+  const { confirm, intro, isCancel, multiselect, outro, text } = await import('@clack/prompts');
+  const askText = async (message: string, placeholder: string): Promise<string | undefined> => {
+    const validate = (value = '') => (value.trim() ? undefined : 'Write it, or leave with Ctrl+C.');
+    const answer = await text({ message, placeholder, validate });
+    return isCancel(answer) ? undefined : answer.trim();
+  };
   intro('Your address stays; what is behind it moves with one line.');
   const host = known ?? (await askText('Which host do people use?', 'get.acme.dev'));
   if (host === undefined) return undefined;
@@ -83,7 +88,7 @@ async function ask(known: string | undefined): Promise<Answers | undefined> {
   const publications: Publication[] = [];
   for (const name of names) {
     const preset = findPreset(name);
-    const address = preset && (await askText(`Where do they live today? ${preset.title}`, preset.example));
+    const address = preset && (await askText(`Where does it live today? ${preset.title}`, preset.example));
     if (!preset || address === undefined) return undefined;
     publications.push({ preset, address });
   }
@@ -91,15 +96,6 @@ async function ask(known: string | undefined): Promise<Answers | undefined> {
   if (isCancel(agreed) || !agreed) return undefined;
   outro('Change a line `to` while it is served, and nobody notices.');
   return { host, publications };
-}
-
-async function askText(message: string, placeholder: string): Promise<string | undefined> {
-  const answer = await text({
-    message,
-    placeholder,
-    validate: (value) => (value?.trim() ? undefined : 'Write it, or leave with Ctrl+C.'),
-  });
-  return isCancel(answer) ? undefined : answer.trim();
 }
 
 function readPublication(argument: string, before: readonly Publication[]): readonly Publication[] {
