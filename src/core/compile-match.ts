@@ -94,7 +94,8 @@ function compilePattern(
   }
   try {
     const alternatives = syntax === 'rfc6570' ? readUriTemplate(text) : readTemplate(text);
-    checkNames(alternatives, key, report);
+    // In RFC 6570 a variable that stands twice has one value.
+    if (syntax !== 'rfc6570') checkNames(alternatives, key, report);
     return alternatives;
   } catch (error) {
     if (!(error instanceof PatternError)) throw error;

@@ -73,7 +73,7 @@ function readTarget(
 }
 
 function compileUpstream(
-  { protocol }: Rule,
+  { protocol, match: written, syntax }: Rule,
   match: Match,
   address: TargetAddress & { readonly kind?: string },
   { url, allow = [] }: UpstreamConfig,
@@ -81,6 +81,10 @@ function compileUpstream(
   part: Part,
 ): CompiledUpstream {
   const origin = protocol.locate?.(address.origin) ?? address.origin;
+  // With these syntaxes an address is a whole one, and only a bare host keeps the path.
+  const { root = false, path } = address;
+  const literal = syntax === 'rfc6570' || (typeof written === 'object' && 'exec' in written && root);
+  const whole = protocol.subjects === 'path' && literal && (root || path.length > 0);
   const upstream: CompiledUpstream = {
     url,
     origin,
@@ -91,7 +95,7 @@ function compileUpstream(
     ...part,
     allow: allow.map((host) => host.toLowerCase()),
     needs: listNeeds(protocol, match, address),
-    place: compilePlace(protocol, match, address, encoding(match.fromQuery, encodeDelimiters, asItIs)),
+    place: compilePlace(protocol, match, address, encoding(match.fromQuery, encodeDelimiters, asItIs), whole),
     query: fillingQuery(address.query, encoding(match.fromQuery, asItIs, encodeAmpersands)),
   };
   if (auth && auth !== 'client') holdCredential(upstream, auth);
@@ -118,9 +122,11 @@ function compilePlace(
   match: Match,
   { path, query }: TargetAddress,
   encode: Encode,
+  whole: boolean,
 ): CompiledUpstream['place'] {
   const mount = withoutEndSlash(path);
   if (!protocol.rename) return filling(mount, encode);
+  if (whole) return path.length === 0 ? constantly('/') : filling(path, encode);
   if (mount.length === 0) return sameSubject;
   const named = protocol.subjects === 'name';
   const template = named ? withoutStartSlash(mount) : path;

@@ -239,7 +239,7 @@ function readParams(
   const params: Record<string, string> = {};
   for (let index = 0; index < names.length; index++) {
     const value = values[index];
-    if (value !== undefined) params[names[index] as string] = value;
+    if (value !== undefined && !put(params, names[index] as string, value)) return undefined;
   }
   for (const condition of query) {
     const value = findParameter(text ?? '', condition.key);
@@ -249,11 +249,17 @@ function readParams(
     }
     const captured: string[] = [];
     if (!matchElements(condition.elements, 0, value, 0, value.length, captured)) return undefined;
-    condition.names.forEach((name, index) => {
-      params[name] = captured[index] as string;
-    });
+    if (!condition.names.every((name, index) => put(params, name, captured[index] as string)))
+      return undefined;
   }
   return params;
+}
+
+/** Sets a variable; one that stands twice must have one value. */
+function put(params: Record<string, string>, name: string, value: string): boolean {
+  if (Object.hasOwn(params, name)) return params[name] === value;
+  params[name] = value;
+  return true;
 }
 
 function conclude(
@@ -344,7 +350,7 @@ function toDecision(
       protocol.refuse({ status: 404, message: `There is no ${missing} in this address.` }),
       origin,
     );
-  const target = targetOf(match, upstream, place, request.query);
+  const target = placeBelow(delivery, upstream, params) ?? targetOf(match, upstream, place, request.query);
   // The request has no dot segment, but a variable may stand beside a dot, or come from the query.
   if (params !== NO_PARAMS && hasDotSegment(pathOf(target, upstream.origin))) {
     return respond(
@@ -393,6 +399,12 @@ function withQuery(address: string, query: string | undefined): string {
   if (query === undefined) return address;
   const [, path = '', own, fragment = ''] = /^([^?#]*)(?:\?([^#]*))?(#.*)?$/.exec(address) ?? [];
   return `${path}?${mergeQuery(own ?? '', query)}${fragment}`;
+}
+
+/** The address that the rule's options give below the upstream's. */
+function placeBelow(delivery: Delivery, upstream: CompiledUpstream, params: Params): string | undefined {
+  if (delivery.type !== 'redirect' || delivery.place === undefined) return undefined;
+  return upstream.origin + upstream.place(params, '') + delivery.place;
 }
 
 function announce(answer: Answer, notice: CompiledRule['notice']): Answer {

@@ -148,6 +148,8 @@ export type Delivery =
       readonly status: RedirectStatus;
       /** An address that the rule's options name, to which the client is sent in every mode; default the upstream's. */
       readonly to?: string | undefined;
+      /** Where it is below the upstream's address, with a slash in front, when the rule's options say so. */
+      readonly place?: string | undefined;
       /** Header fields that the answer gets besides, by lower-case name. */
       readonly headers?: Readonly<Record<string, string>> | undefined;
     }
@@ -260,6 +262,8 @@ export interface Tools {
   keep(key: string, seconds: number, make: () => Promise<string>): Promise<string>;
   /** The rules that clients may use on the host of the request, in the order in which they were written. */
   readonly neighbours: readonly Neighbour[];
+  /** A field of the request by its lower-case name; what came several times is one list. */
+  field(name: string): string | undefined;
   /** Tells the application what a client reports (`onReport`). */
   report(report: ClientReport): void;
   /** The same tools for each other upstream of a merged index, in their order. */

@@ -16,6 +16,8 @@ export interface TargetAddress {
   readonly path: readonly TemplateToken[];
   /** The query. */
   readonly query: readonly TemplateToken[];
+  /** Whether a slash and nothing else follows the host. */
+  readonly root?: boolean;
 }
 
 /** An address that cannot be used. */
@@ -47,7 +49,8 @@ export function parseTarget(text: string, syntax?: RuleConfig['syntax']): Target
     if (hasDotSegment(tokens.map((token) => (token.type === 'text' ? token.value : 'x')).join(''))) {
       return invalid('An address has no dot segments; write the path that they lead to.');
     }
-    return { origin: `${scheme ?? 'https'}://${host}`, host, path: tokens, query };
+    const root = /^\/+(?:$|\?)/.test(address) && { root: true };
+    return { origin: `${scheme ?? 'https'}://${host}`, host, path: tokens, query, ...root };
   } catch (error) {
     if (!(error instanceof PatternError)) throw error;
     return invalid(`This is not a template: ${error.message}.`);

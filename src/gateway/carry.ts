@@ -167,6 +167,10 @@ function createTools(tools: ProxyTools, ruleSet: RuleSet, request: GatewayReques
     get neighbours() {
       return listNeighbours(ruleSet, descriptor);
     },
+    field(name) {
+      const value = descriptor.headers?.[name];
+      return typeof value === 'string' || value === undefined ? value : value.join(', ');
+    },
     report: (report) => tools.onReport(report, decision),
     get others() {
       return listOthers(tools, ruleSet, request, next);

@@ -28,6 +28,7 @@ describe('an address', () => {
     ['https://cdn.example/a?b=c/../d', 'https://cdn.example', '/a', 'b=c/../d'],
   ])('%s', (text, origin, path, query) => {
     expect(parseTarget(text)).toEqual({
+      ...(/\w\/+$/.test(text) && path === '' && { root: true }),
       origin,
       host: origin.slice(origin.indexOf('//') + 2),
       path: parseTemplate(path),

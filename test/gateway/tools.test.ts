@@ -78,3 +78,16 @@ test('an answer may be bytes', async () => {
   const head = await fetch(`${origin}/pixel`, { method: 'HEAD' });
   expect([head.status, head.headers.get('content-length')]).toEqual([200, '2']);
 });
+
+test('a protocol reads the fields of the request', async () => {
+  const fields: Protocol<Page> = {
+    ...page,
+    async carry(_, __, { field }) {
+      const body = JSON.stringify([field('x-one'), field('set-cookie') ?? null]);
+      return { status: 200, headers: {}, body };
+    },
+  };
+  const { origin } = await serve([rule(fields, {})] as unknown as readonly Rule[]);
+  const headers = { 'x-one': ['a', 'b'].join(', ') };
+  expect(JSON.parse((await ask(origin, '/', { headers })).body)).toEqual(['a, b', null]);
+});

@@ -183,6 +183,7 @@ export const noTools: Tools = {
   keep: () => notLent(),
   others: [],
   neighbours: [],
+  field: () => undefined,
   report: () => notLent(),
   forget: () => notLent(),
   readCredential: () => notLent(),
