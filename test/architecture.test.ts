@@ -8,7 +8,8 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   core: [],
   protocols: ['core'],
   gateway: ['core'],
-  rules: ['core', 'protocols/index.ts', 'gateway/credentials/index.ts'],
+  rules: ['core', 'protocols/index.ts', 'gateway/credentials/index.ts', 'convert'],
+  convert: ['core', 'rules/mistake.ts', 'rules/rule-file.ts'],
   adapters: ['core', 'gateway'],
   cli: ['core', 'protocols', 'gateway', 'rules', 'adapters', '../package.json'],
 };

@@ -4,6 +4,7 @@ import manifest from '../../package.json' with { type: 'json' };
 import { EXIT, fail } from './_output.ts';
 import { addCheck } from './check.ts';
 import { addExplain } from './explain.ts';
+import { addImport } from './import.ts';
 import { addInit } from './init.ts';
 import { addServe } from './serve.ts';
 
@@ -29,6 +30,7 @@ addInit(program);
 addServe(program);
 addCheck(program);
 addExplain(program);
+addImport(program);
 
 // Whoever reads the output may leave; that ends neither a download nor the program with a stack trace.
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});

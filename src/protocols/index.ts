@@ -11,6 +11,7 @@ import { go } from './go.ts';
 import { helm } from './helm.ts';
 import { homebrew } from './homebrew.ts';
 import { huggingface } from './huggingface.ts';
+import { installs } from './installs.ts';
 import { jsr } from './jsr.ts';
 import { link } from './link.ts';
 import { maven } from './maven.ts';
@@ -19,9 +20,12 @@ import { npm } from './npm.ts';
 import { nuget } from './nuget.ts';
 import { oci } from './oci.ts';
 import { pacman } from './pacman.ts';
+import { pixel } from './pixel.ts';
+import { pyindex } from './pyindex.ts';
 import { pypi } from './pypi.ts';
 import { rpm } from './rpm.ts';
 import { rubygems } from './rubygems.ts';
+import { telemetry } from './telemetry.ts';
 import { terraform } from './terraform.ts';
 import { vanity } from './vanity.ts';
 
@@ -39,6 +43,7 @@ export const protocols: readonly Protocol[] = [
   helm,
   homebrew,
   huggingface,
+  installs,
   jsr,
   link,
   maven,
@@ -47,9 +52,12 @@ export const protocols: readonly Protocol[] = [
   nuget,
   oci,
   pacman,
+  pixel,
+  pyindex,
   pypi,
   rpm,
   rubygems,
+  telemetry,
   terraform,
   vanity,
 ];

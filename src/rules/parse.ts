@@ -1,3 +1,4 @@
+import { convertScarf } from '../convert/index.ts';
 import { compileRules, type RuleSet } from '../core/compile.ts';
 import type { NetworkLists } from '../core/condition.ts';
 import { isRuleError, type Position, RuleError, type RuleIssue } from '../core/errors.ts';
@@ -10,7 +11,7 @@ import { refuseCommands, toCredentials } from './authentication.ts';
 import { checkRuleFile } from './check.ts';
 import { conceal } from './conceal.ts';
 import { type RuleDocument, readDocument } from './document.ts';
-import { type Environment, type Expansions, expandVariables } from './expand.ts';
+import { type Environment, type Expanded, type Expansions, expandVariables } from './expand.ts';
 import type { Mistake } from './mistake.ts';
 import { isMapping, type RuleEntry } from './rule-file.ts';
 
@@ -39,18 +40,19 @@ export interface ParseOptions {
  * @throws RuleError With every mistake, each with its position, in the order of the text.
  */
 export function parseRules(text: string, options: ParseOptions): RuleSet {
-  const { file, env = {}, protocols = allProtocols, commands = false, regexp } = options;
+  const { file, env = {}, protocols = allProtocols, regexp } = options;
   const document = readDocument(text, file);
-  const { data, expansions, mistakes } = expandVariables(document.data, env, text.length);
+  const source = readSource(document.data, env, text.length);
+  const { data, expansions, toFile } = source;
   const show = (list: readonly Mistake[]): readonly RuleIssue[] => toIssues(list, document, expansions);
-  const early = [...document.mistakes, ...mistakes];
+  const early = [...document.mistakes, ...source.mistakes];
   // Nothing else can be said of a text that was not read to its end.
   if (early.some(({ code }) => code === 'invalid_syntax')) throw new RuleError(show(early));
-  const names = protocols.map(({ name }) => name);
   const entries = rulesOf(data);
-  const checked = [...early, ...checkRuleFile(data, names), ...(commands ? [] : refuseCommands(entries))];
   const { matches, mistakes: wrong } = readExpressions(entries, regexp);
-  const known = [...checked, ...wrong];
+  const checked = [...checkEntries(data, early, options), ...wrong];
+  // What is wrong with a manifest's rules is not in the rules that are made of them.
+  const known = source.converted ? checked : [...early, ...checked];
   const networks = known.some(({ path }) => path[0] === 'networks') ? undefined : networksOf(data);
   const { ruleSet, issues } = compile(
     entries as readonly RuleEntry[],
@@ -58,9 +60,44 @@ export function parseRules(text: string, options: ParseOptions): RuleSet {
     known,
     protocols,
   );
-  const all = [...known, ...issues];
+  const all = [...early, ...[...checked, ...issues].map(toFile)];
   if (!ruleSet || all.length > 0) throw new RuleError(show(all));
-  return { ...ruleSet, warnings: show(ruleSet.warnings) };
+  return { ...ruleSet, warnings: show(ruleSet.warnings.map(toFile)) };
+}
+
+/** A rule file's data, and how to find the places of the text that it was made of. */
+interface Source extends Expanded {
+  /** Whether it was made of a manifest. */
+  readonly converted: boolean;
+  /** Puts a mistake of the data at its place in the file. */
+  readonly toFile: (mistake: Mistake) => Mistake;
+}
+
+/** Reads what a text says: rules with variables, or a manifest, in which what looks like a variable is text. */
+function readSource(data: unknown, env: Environment, limit: number): Source {
+  const manifest = convertScarf(data);
+  if (!manifest)
+    return { ...expandVariables(data, env, limit), converted: false, toFile: (mistake) => mistake };
+  const { file, mistakes, trace } = manifest;
+  return {
+    data: file,
+    mistakes,
+    expansions: new Map(),
+    converted: true,
+    toFile: ({ offset: _, ...mistake }) => ({ ...mistake, path: trace(mistake.path) }),
+  };
+}
+
+function checkEntries(
+  data: unknown,
+  early: readonly Mistake[],
+  { protocols = allProtocols, commands = false }: ParseOptions,
+): readonly Mistake[] {
+  const entries = rulesOf(data);
+  // That no rule is left is no mistake of its own.
+  if (entries.length === 0 && early.length > 0 && isMapping(data)) return [];
+  const names = protocols.map(({ name }) => name);
+  return [...checkRuleFile(data, names), ...(commands ? [] : refuseCommands(entries))];
 }
 
 /** Compiles the rules in which no mistake is known; what it finds is at the places that they have in the file. */
