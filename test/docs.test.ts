@@ -8,6 +8,7 @@ import { describe, expect, test } from 'vitest';
 import manifest from '../package.json' with { type: 'json' };
 import { addCheck } from '../src/cli/check.ts';
 import { addExplain } from '../src/cli/explain.ts';
+import { addImport } from '../src/cli/import.ts';
 import { addInit } from '../src/cli/init.ts';
 import { addServe } from '../src/cli/serve.ts';
 import { ISSUE_CODES, isRuleError, type Protocol } from '../src/index.ts';
@@ -116,7 +117,7 @@ test('every key of a rule has its row', () => {
 
 describe('the program', () => {
   const program = new Command();
-  for (const add of [addInit, addServe, addCheck, addExplain]) add(program);
+  for (const add of [addInit, addServe, addCheck, addExplain, addImport]) add(program);
   const sections = read('docs/cli.md')
     .split(/^## turnout /m)
     .slice(1);

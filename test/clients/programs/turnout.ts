@@ -53,15 +53,17 @@ export interface TurnoutOptions {
   readonly env?: NodeJS.ProcessEnv;
   /** A text that no message of a failure may show. */
   readonly hidden?: string;
+  /** The name of the rule file. @default 'turnout.yaml' */
+  readonly file?: string;
   /** Options of `turnout serve` besides. */
   readonly args?: readonly string[];
 }
 
 /** Starts `turnout serve` on rules. */
 export async function startTurnout(rules: string, options: TurnoutOptions = {}): Promise<Turnout> {
-  const { env, hidden, args = [] } = options;
+  const { env, hidden, file: name = 'turnout.yaml', args = [] } = options;
   const folder = await createTemporaryFolder();
-  const file = join(folder.path, 'turnout.yaml');
+  const file = join(folder.path, name);
   await writeFile(file, rules);
   const admin = `127.0.0.1:${await freePort()}`;
   const listen = ['--host', '127.0.0.1', '--port', '0', '--admin', admin, '--log', 'json', ...args];
