@@ -204,7 +204,11 @@ const TURNS: Readonly<Record<string, number>> = { installs: 1, pixel: 2, telemet
  */
 function putInOrder(drafts: readonly Draft[]): readonly Draft[] {
   const groups = new Map<string, Draft[]>();
-  for (const draft of drafts) groups.set(keyOf(draft), [...(groups.get(keyOf(draft)) ?? []), draft]);
+  for (const draft of drafts) {
+    const group = groups.get(keyOf(draft));
+    if (group) group.push(draft);
+    else groups.set(keyOf(draft), [draft]);
+  }
   const turned = drafts.map((draft) => groups.get(keyOf(draft))?.pop() ?? draft);
   return turned.toSorted(
     (a, b) =>
@@ -232,12 +236,16 @@ function compare(a: unknown, b: unknown): number {
 
 /** Gives each rule a name of its own. */
 function nameDrafts(drafts: readonly Draft[]): readonly Draft[] {
-  const taken = new Set<string>();
+  const counts = new Map<string, number>();
   return drafts.map((draft) => {
     const { name = '' } = draft.entry;
     let own = name;
-    for (let number = 2; taken.has(own); number++) own = `${name}-${number}`;
-    taken.add(own);
+    while (counts.has(own)) {
+      const count = (counts.get(name) ?? 1) + 1;
+      counts.set(name, count);
+      own = `${name}-${count}`;
+    }
+    counts.set(own, 1);
     return { ...draft, entry: { ...draft.entry, name: own } };
   });
 }

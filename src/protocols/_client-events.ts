@@ -115,7 +115,7 @@ function findQuote(text: string, start: number): number {
 }
 
 /** One level of keys, `a.b` for `b` in `a`; `undefined` when it is nested too deeply. */
-export function flatten(event: JsonObject): JsonObject | undefined {
+function flatten(event: JsonObject): JsonObject | undefined {
   const entries: [string, unknown][] = [];
   const visit = (value: unknown, name: string, depth: number): boolean => {
     if (typeof value !== 'object' || value === null) {
