@@ -133,13 +133,17 @@ function toFiles(rule: ManifestRule): readonly Made[] {
   const to = target === undefined ? undefined : withPath(target);
   // The same in both syntaxes, it is easier to read without the key.
   const plain =
-    isPlainText(path) && (to === undefined || (to === target && isPlainText(to.replace(/^https?:/i, ''))));
+    isPlainText(path) && (to === undefined || (!isBare(to) && isPlainText(to.replace(/^https?:/i, ''))));
   const pattern = plain ? { match: path } : { match: path, syntax: 'rfc6570' as const };
   if (to !== undefined) return [{ entry: { protocol: 'file', ...pattern, to }, keys: FILE_KEYS }];
   return [
     { entry: { protocol: 'file', ...pattern }, keys: FILE_KEYS },
     { entry: { protocol: 'telemetry', ...pattern }, keys: FILE_KEYS, suffix: '-events' },
   ];
+}
+
+function isBare(address: string): boolean {
+  return /^(?:https?:\/\/)?[^/?]*\/*(?:\?|$)/i.test(address);
 }
 
 /** An address without a path is to Turnout one below which paths stay what they are. */
