@@ -35,7 +35,7 @@ interface Numbered {
  */
 export function convertScarf(data: unknown): Conversion | undefined {
   if (!isManifest(data)) return undefined;
-  const mistakes: Mistake[] = [];
+  const mistakes = [...findUnknownKeys(data)];
   const rules = data.rules.flatMap((rule, order): readonly Numbered[] => {
     const checked = checkRule(rule, order, (mistake) => mistakes.push(mistake));
     return checked ? [{ rule: checked, order }] : [];
@@ -49,6 +49,16 @@ export function convertScarf(data: unknown): Conversion | undefined {
       return draft ? ['rules', ...draft.trace(path)] : ['rules'];
     },
   };
+}
+
+function findUnknownKeys(manifest: object): readonly Mistake[] {
+  const unknown = Object.keys(manifest).filter((key) => key !== 'rules' && key !== '$schema');
+  return unknown.map((key) => ({
+    code: 'unknown_key',
+    path: [key],
+    message: `A manifest has no key \`${key}\`; there is \`rules\`.`,
+    atKey: true,
+  }));
 }
 
 function toDrafts(rules: readonly Numbered[], mistakes: Mistake[]): readonly Draft[] {

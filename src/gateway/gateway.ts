@@ -153,7 +153,10 @@ function routeTied(tools: ProxyTools, ruleSet: RuleSet, { descriptor }: GatewayR
 }
 
 function isCheckedRoute(found: Route): found is RedirectRoute {
-  return found.decision.type === 'redirect' && found.rule?.checks === true && (found.order?.length ?? 0) > 1;
+  const { decision, rule, upstream, order = [] } = found;
+  if (decision.type !== 'redirect' || !upstream || !rule?.checks || order.length < 2) return false;
+  // An address of a rule's options is none of its upstreams', and none of their credentials is for it.
+  return decision.location.startsWith(`${upstream.origin}/`);
 }
 
 /** Answers at once, or with the help of upstreams. */

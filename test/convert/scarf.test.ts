@@ -428,6 +428,12 @@ describe('a manifest with a mistake', () => {
     ]);
   });
 
+  test('is one with another key, too', () => {
+    expect(mistakesOf('{"rules": [{"type": "pixel-v1", "domain": "d"}], "networks": {}}')).toEqual([
+      '1:50 unknown_key: A manifest has no key `networks`; there is `rules`.',
+    ]);
+  });
+
   test('warns at the places of the manifest', () => {
     const rules = parseRules(
       line(
