@@ -27,7 +27,7 @@ export function toIndexes(
 
 /** Of several rules for one file the last counts. */
 function latest(files: readonly PythonFile[]): readonly PythonFile[] {
-  return [...new Map(files.map((file) => [`${file.project}/${file.filename}`, file])).values()];
+  return [...new Map(files.map((file) => [`${normalize(file.project)}/${file.filename}`, file])).values()];
 }
 
 function readFile(rule: ManifestRule, order: number): PythonFile {

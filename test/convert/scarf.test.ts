@@ -299,6 +299,51 @@ describe('a manifest decides', () => {
   );
 });
 
+test('files of Python keep what is known of them, below the host that most of them have', () => {
+  const hash = 'AB12'.repeat(16);
+  const conversion = convertScarf({
+    rules: [
+      python('a', 'a-1.zip', 'https://one.example/a-1.zip#md5=0f'),
+      python('a', 'a-2.zip', 'https://two.example/x/a-2.zip?s=1', {
+        'hash-value': { type: 'sha256', hash },
+        'requires-python': '>=3.9',
+        'gpg-sig': false,
+        'backend-simple-index': 'https://pypi.org/simple/',
+      }),
+      python('A', 'a-3.zip', 'https://two.example/a-3.zip', { 'hash-value': null, owner: '' }),
+      python('a', 'a-3.zip', 'https://two.example/a-3.zip#egg=a'),
+    ],
+  });
+  expect(conversion?.mistakes).toEqual([]);
+  expect(conversion?.file.rules).toEqual([
+    {
+      name: 'python',
+      host: domain,
+      protocol: 'pyindex',
+      match: 'a',
+      to: 'https://two.example',
+      options: {
+        files: [
+          { project: 'a', filename: 'a-1.zip', url: 'https://one.example/a-1.zip', hashes: { md5: '0f' } },
+          {
+            ...{ project: 'a', filename: 'a-2.zip', url: '/x/a-2.zip?s=1' },
+            hashes: { sha256: hash.toLowerCase() },
+            ...{ 'requires-python': '>=3.9', 'gpg-sig': false },
+          },
+          { project: 'a', filename: 'a-3.zip', url: '/a-3.zip' },
+        ],
+      },
+    },
+  ]);
+  const trace = (...path: (string | number)[]) => conversion?.trace(['rules', 0, ...path]);
+  expect(trace('options', 'files', 1, 'hashes', 'sha256')).toEqual(['rules', 1, 'hash-value']);
+  expect(trace('to')).toEqual(['rules', 0, 'backend-url']);
+  expect(trace('host')).toEqual(['rules', 0, 'domain']);
+  expect(trace('match')).toEqual(['rules', 3, 'package-name']);
+  expect(trace()).toEqual(['rules', 0]);
+  expect(conversion?.trace([])).toEqual(['rules']);
+});
+
 describe('a manifest with a mistake', () => {
   const types =
     '`docker-v1`, `docker-v2`, `file-v1`, `file-v2`, `python-v1`, `catch-all-v1`, `telemetry-v1`, `pixel-v1` or `package-event-v1`';
