@@ -225,7 +225,7 @@ function deliverFile(resource: PyindexFile, context: RuleContext): Delivery {
   // An address of its own is fetched, where it must be, as one that a document of the upstream has.
   const downgrade = url.startsWith('http:') && context.publicUrl.startsWith('https:');
   if (context.upstream && (context.mode === 'proxy' || downgrade)) return { type: 'carry' };
-  return { type: 'redirect', status: 302, location: url };
+  return { type: 'redirect', status: 302, to: url };
 }
 
 const NOWHERE: Delivery = {

@@ -19,7 +19,9 @@ test.each([
   ['/@acme%2fcli%2fx', 'file'],
 ])('on one host and mount, %s is of %s', (path, name) => {
   // Import paths, channels of Nix and plain files are any path, so that only one of them shares its mount; links and listed files are names of a list.
-  const shared = protocols.filter((protocol) => !['link', 'nix', 'pyindex', 'vanity'].includes(protocol.name));
+  const shared = protocols.filter(
+    (protocol) => !['link', 'nix', 'pyindex', 'vanity'].includes(protocol.name),
+  );
   const rules = shared.map((protocol) => rule(protocol, { to: 'https://cdn.example' }));
   for (const order of [rules, [...rules].reverse()]) {
     expect(
