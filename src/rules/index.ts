@@ -8,7 +8,11 @@ export { formatIssue, isRuleError, type Position, RuleError, type RuleIssue } fr
 export type { RuleSource } from '../core/rule-source.ts';
 export { protocols } from '../protocols/index.ts';
 export type { Environment } from './expand.ts';
-export { type LoadOptions, loadRules, type RuleFileSource } from './file.ts';
+export type { LiveRules } from './follow.ts';
+export { type History, type HistoryEntry, openHistory } from './history.ts';
+export type { KeeperOptions } from './keeper.ts';
+export type { SourceHooks } from './live-set.ts';
+export { type LoadOptions, loadRules } from './load.ts';
 export { type ParseOptions, parseRules } from './parse.ts';
 export type {
   AuthenticationEntry,
@@ -19,3 +23,4 @@ export type {
   UpstreamEntry,
 } from './rule-file.ts';
 export { ruleFileJsonSchema, type SchemaOptions } from './schema.ts';
+export type { RuleStore, SourceState, StoredText, StoreRead } from './store.ts';

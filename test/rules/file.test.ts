@@ -17,7 +17,7 @@ import { build } from 'esbuild';
 import { afterAll, describe, expect, test, vi } from 'vitest';
 import { credentialOf } from '../../src/core/credential.ts';
 import { isRuleError } from '../../src/core/errors.ts';
-import { type LoadOptions, loadRules, type RuleFileSource } from '../../src/rules/index.ts';
+import { type LiveRules, type LoadOptions, loadRules } from '../../src/rules/index.ts';
 
 const folder = mkdtempSync(join(realpathSync(tmpdir()), 'turnout-rules-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -42,7 +42,7 @@ function makeFolder(): string {
 
 /** A rule file with one rule, which leads to this host. */
 const rulesTo = (host: string): string => `rules:\n  - protocol: file\n    to: ${host}\n`;
-const hostOf = ({ current }: RuleFileSource): string | undefined => current.rules[0]?.upstreams[0]?.host;
+const hostOf = ({ current }: LiveRules): string | undefined => current.rules[0]?.upstreams[0]?.host;
 const eventually = { timeout: 4000, interval: 10 };
 
 describe('loading', () => {
