@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { pathToFileURL } from 'node:url';
 import { defineConfig, type Options } from 'tsup';
 
-// A folder's index.ts is an entry, and so is every file of the two plug-in families.
+// A folder's index.ts is an entry, and so is every file of the plug-in families.
 const entries = (paths: readonly string[]): Record<string, string> =>
   Object.fromEntries(paths.map((path) => [path.slice('src/'.length, -'.ts'.length), path]));
 
@@ -19,7 +19,7 @@ const indexes = [...readdirSync('src'), 'gateway/credentials']
 const library = entries([
   'src/index.ts',
   'src/rules/regexp.ts',
-  ...new Set([...indexes, ...filesOf('src/protocols'), ...filesOf('src/adapters')]),
+  ...new Set([...indexes, ...filesOf('src/protocols'), ...filesOf('src/adapters'), ...filesOf('src/rules/sources')]),
 ]);
 
 /** Shared chunks keep one identity of each class, `RuleError` above all, per format. */

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { formatIssue, isRuleError, type RuleIssue } from '../core/errors.ts';
-import { loadRules } from '../rules/index.ts';
 import { complain, count, EXIT, fail, print } from './_output.ts';
+import { openRules, openStore, RULES_HELP } from './_rules.ts';
 
 interface CheckOptions {
   readonly json?: boolean;
@@ -12,8 +12,8 @@ interface CheckOptions {
 export function addCheck(program: Command): void {
   program
     .command('check')
-    .description('Read a rule file and say everything that is wrong with it, or doubtful.')
-    .argument('[file]', 'the rule file', 'turnout.yaml')
+    .description('Read rules and say everything that is wrong with it, or doubtful.')
+    .argument('[rules]', RULES_HELP, 'turnout.yaml')
     .option('--json', 'print the issues as one JSON array')
     .option('--strict', 'exit with 1 for warnings too')
     .action(check);
@@ -21,8 +21,7 @@ export function addCheck(program: Command): void {
 
 async function check(file: string, options: CheckOptions): Promise<void> {
   try {
-    const source = await loadRules(file);
-    source.close();
+    const source = await openRules(await openStore(file));
     const { rules, warnings } = source.current;
     report(file, rules.length, [], warnings, options);
   } catch (error) {

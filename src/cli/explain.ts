@@ -2,8 +2,8 @@ import type { Command } from 'commander';
 import type { Decision } from '../core/decision.ts';
 import { type Consideration, explain as explainRequest } from '../core/explain.ts';
 import type { RequestDescriptor } from '../core/request.ts';
-import { loadRules } from '../rules/index.ts';
 import { fail, print } from './_output.ts';
+import { openRules, openStore, RULES_HELP } from './_rules.ts';
 
 interface ExplainOptions {
   readonly rules: string;
@@ -19,7 +19,7 @@ export function addExplain(program: Command): void {
     .command('explain')
     .description('Say where a request goes, and why. Nothing is fetched.')
     .argument('<url>', 'the address that a client asks for; https unless it says otherwise')
-    .option('--rules <file>', 'the rule file', 'turnout.yaml')
+    .option('--rules <rules>', RULES_HELP, 'turnout.yaml')
     .option('-X, --request <method>', 'the method', 'GET')
     .option('-H, --header <field>', "a header field, 'Name: value'; may be repeated", collect, [])
     .option('--ip <address>', "the client's address")
@@ -34,8 +34,7 @@ function collect(field: string, fields: readonly string[]): readonly string[] {
 async function explain(url: string, options: ExplainOptions): Promise<void> {
   try {
     const request = toDescriptor(url, options);
-    const source = await loadRules(options.rules);
-    source.close();
+    const source = await openRules(await openStore(options.rules));
     const { decision, considered, leadsTo } = explainRequest(source.current, request, {
       now: Date.now(),
       isFit: () => true,

@@ -4,13 +4,13 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import { toNodeHandler } from '../adapters/node.ts';
 import type { RuleSet } from '../core/compile.ts';
 import { formatIssue, isRuleError } from '../core/errors.ts';
-import { loadRules } from '../rules/index.ts';
 import { createAccessLog, type LogFormat } from './_access-log.ts';
 import { createAdmin } from './_admin.ts';
 import { describeRules } from './_describe-rules.ts';
 import { drain } from './_drain.ts';
 import { createGatewayLog } from './_gateway-log.ts';
 import { complain, count, fail, print } from './_output.ts';
+import { historyOf, openRules, openStore, RULES_HELP } from './_rules.ts';
 
 /** The environment's name for the secret that instances share which serve clients with credentials of their own. */
 const TOKEN_KEY = 'TURNOUT_TOKEN_KEY';
@@ -24,6 +24,9 @@ interface ServeOptions {
   readonly trustProxy?: boolean | readonly string[];
   readonly grace: number;
   readonly watch: boolean;
+  readonly poll: number;
+  readonly cache?: string;
+  readonly history?: string;
 }
 
 interface Address {
@@ -36,9 +39,9 @@ export function addServe(program: Command): void {
   program
     .command('serve')
     .description(
-      'Run the gateway. Changes of the rule file are taken up whole, or not at all, while requests run on.',
+      'Run the gateway. Changes of the rules are taken up whole, or not at all, while requests run on.',
     )
-    .argument('[file]', 'the rule file', 'turnout.yaml')
+    .argument('[rules]', RULES_HELP, 'turnout.yaml')
     .option('-p, --port <number>', 'the port; 0 for any that is free', readPort, 8080)
     .option('--host <address>', 'the address to listen on; 0.0.0.0 for all', '127.0.0.1')
     .addOption(
@@ -61,7 +64,18 @@ export function addServe(program: Command): void {
       readNetworks,
     )
     .option('--grace <seconds>', 'how long downloads may go on after SIGTERM', readSeconds, 25)
-    .option('--no-watch', 'do not take up changes of the rule file')
+    .option('--no-watch', 'do not take up changes of the rules')
+    .option(
+      '--poll <seconds>',
+      'how often the rules are looked at when nothing hints at a change',
+      readPoll,
+      1,
+    )
+    .option('--cache <file>', 'keep a copy of the last good rules, which serves after a restart without them')
+    .option(
+      '--history <folder>',
+      'where the last 50 accepted rules are kept, for turnout rollback; off for nowhere (default: .turnout/history beside the copy or the file)',
+    )
     .addHelpText(
       'after',
       '\nSecrets are written as ${NAME} in the rule file and read from the environment.\nSIGTERM and SIGINT let running downloads finish; a second one does not.',
@@ -69,29 +83,32 @@ export function addServe(program: Command): void {
     .action(serve);
 }
 
-async function serve(file: string, options: ServeOptions): Promise<void> {
+async function serve(rules: string, options: ServeOptions): Promise<void> {
   try {
-    await start(file, options);
+    await start(rules, options);
   } catch (error) {
     fail(explainSystemError(error));
   }
 }
 
-async function start(file: string, options: ServeOptions): Promise<void> {
+async function start(rulesAt: string, options: ServeOptions): Promise<void> {
   const state = { failure: undefined as string | undefined, draining: false };
-  const source = await loadRules(file, {
+  const store = await openStore(rulesAt);
+  const source = await openRules(store, {
     watch: options.watch,
+    poll: options.poll * 1000,
+    cache: options.cache,
+    history: historyOf(rulesAt, options),
     onReload(rules, revision) {
       state.failure = undefined;
       announce(options.log, 'rules reloaded', { revision, rules: rules.rules.length });
       warn(rules);
     },
     onError(error) {
-      state.failure = isRuleError(error)
-        ? error.issues.map(formatIssue).join('\n')
-        : String(error instanceof Error ? error.message : error);
-      complain(state.failure, `turnout: ${file} is not usable; the rules of before still serve.`);
+      state.failure = isRuleError(error) ? error.issues.map(formatIssue).join('\n') : error.message;
+      complain(state.failure, `turnout: ${store.name} is not usable; the rules of before still serve.`);
     },
+    onKeepError: (error) => complain(`turnout: ${error.message}`),
   });
   const handler = toNodeHandler(source, {
     trustProxy: options.trustProxy,
@@ -109,7 +126,13 @@ async function start(file: string, options: ServeOptions): Promise<void> {
   );
   const { admin } = options;
   const adminServer = admin
-    ? createAdmin(() => ({ ...state, revision: source.revision, rules: source.current.rules.length }))
+    ? createAdmin(() => ({
+        ...state,
+        name: store.name,
+        revision: source.revision,
+        rules: source.current.rules.length,
+        source: source.state,
+      }))
     : undefined;
   const address = await listenAll([adminServer, admin || options], [server, options]);
   warn(source.current);
@@ -117,7 +140,7 @@ async function start(file: string, options: ServeOptions): Promise<void> {
     ...describeRules(source.current, address),
     ...explainTokenKey(source.current),
     '',
-    `turnout ready at ${address}${adminServer ? `, admin at ${addressOf(adminServer)}` : ''}, ${count(source.current.rules.length, 'rule')}, revision ${source.revision}`,
+    `turnout ready at ${address}${adminServer ? `, admin at ${addressOf(adminServer)}` : ''}, ${count(source.current.rules.length, 'rule')}, revision ${source.revision}${source.state.from === 'copy' ? ', from the copy' : ''}`,
   );
   drain(
     server,
@@ -199,6 +222,12 @@ function readPort(text: string): number {
   if (!/^\d+$/.test(text) || port > 65_535)
     throw new InvalidArgumentError('A port is a number from 0 to 65535.');
   return port;
+}
+
+function readPoll(text: string): number {
+  const seconds = readSeconds(text);
+  if (seconds < 0.1 || seconds > 86_400) throw new InvalidArgumentError('Write 0.1 seconds or more.');
+  return seconds;
 }
 
 function readSeconds(text: string): number {

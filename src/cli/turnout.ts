@@ -6,6 +6,8 @@ import { addCheck } from './check.ts';
 import { addExplain } from './explain.ts';
 import { addImport } from './import.ts';
 import { addInit } from './init.ts';
+import { addRollback } from './rollback.ts';
+import { addRules } from './rules.ts';
 import { addServe } from './serve.ts';
 
 const program = new Command('turnout')
@@ -22,6 +24,7 @@ Examples:
   $ turnout check                                   read turnout.yaml and say what is wrong with it
   $ turnout serve --port 8080                       serve it, and take up its changes
   $ turnout explain https://get.acme.dev/cli/1.0    say where a request goes, and why
+  $ turnout rollback                                go back to the rules of before
 
 Exit codes: 0 all is well, 1 check found mistakes, 2 the command could not do its work.`,
   );
@@ -31,6 +34,8 @@ addServe(program);
 addCheck(program);
 addExplain(program);
 addImport(program);
+addRules(program);
+addRollback(program);
 
 // Whoever reads the output may leave; that ends neither a download nor the program with a stack trace.
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});

@@ -8,6 +8,7 @@ export { formatIssue, isRuleError, type Position, RuleError, type RuleIssue } fr
 export type { RuleSource } from '../core/rule-source.ts';
 export { protocols } from '../protocols/index.ts';
 export type { Environment } from './expand.ts';
+export { fileRules } from './file.ts';
 export type { LiveRules } from './follow.ts';
 export { type History, type HistoryEntry, openHistory } from './history.ts';
 export type { KeeperOptions } from './keeper.ts';

@@ -1,6 +1,6 @@
 import type { Protocol } from '../core/protocol.ts';
 import type { Environment } from './expand.ts';
-import { fileStore } from './file-store.ts';
+import { fileRules } from './file.ts';
 import { followRules, type LiveRules } from './follow.ts';
 import { createKeeper, type KeeperOptions } from './keeper.ts';
 import type { SourceHooks } from './live-set.ts';
@@ -40,17 +40,18 @@ export interface LoadOptions extends SourceHooks, KeeperOptions {
  * @throws RuleError With every mistake in the text, when no copy serves instead.
  * @throws Error The store cannot be read, and no copy serves instead.
  */
-export function loadRules(from: string | RuleStore, options: LoadOptions = {}): Promise<LiveRules> {
-  const store = typeof from === 'string' ? fileStore(from) : from;
+export async function loadRules(from: string | RuleStore, options: LoadOptions = {}): Promise<LiveRules> {
+  const store = typeof from === 'string' ? fileRules(from) : from;
   const { name, commands } = store;
   const { watch = false, poll = 1000, timeout = 10_000, env = process.env, protocols, ...rest } = options;
   const { cache, history, ...hooks } = rest;
+  const { regexp } = await import('./regexp.ts');
   return followRules(store, {
     ...hooks,
     watch,
     poll,
     timeout,
     keeper: createKeeper(name, { cache, history }),
-    parse: (text) => parseRules(text, { file: name, env, protocols, commands }),
+    parse: (text) => parseRules(text, { file: name, env, protocols, commands, regexp }),
   });
 }

@@ -4,11 +4,16 @@ import { publint } from 'publint';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Installation, install, link, manifest, run } from './_install.ts';
 
-const files = readdirSync('src/protocols').filter((file) => !/^(_.*|index\.ts)$/.test(file));
+/** The public files of a family of entries, whose `*` stands for their names. */
+const namesOf = (entry: string): readonly string[] => {
+  const { default: path } = (manifest.exports[entry] as { import: { default: string } }).import;
+  const files = readdirSync(path.replace('./dist', 'src').replace('/*.js', ''));
+  return files.filter((file) => !/^(_.*|index\.ts)$/.test(file)).map((file) => file.replace('.ts', ''));
+};
 const entries = Object.keys(manifest.exports)
   .filter((entry) => !entry.endsWith('.json') && manifest.exports[entry] !== null)
   .flatMap((entry) =>
-    entry.includes('*') ? files.map((file) => entry.replace('*', file.replace('.ts', ''))) : [entry],
+    entry.includes('*') ? namesOf(entry).map((name) => entry.replace('*', name)) : [entry],
   )
   .map((entry) => entry.replace('.', 'turnout'));
 
@@ -56,6 +61,20 @@ test.each([
     expect(evaluate(type, `${run}.then(({ token }) => console.log(token))`)).toBe('t0ken');
   },
 );
+
+test.each([
+  ['module', 'redis', 'redis', "redisRules('redis://127.0.0.1#key')"],
+  ['commonjs', 'redis', 'redis', "redisRules('redis://127.0.0.1#key')"],
+  ['module', 'postgres', 'pg', "postgresRules('postgres://127.0.0.1/db')"],
+  ['commonjs', 'postgres', 'pg', "postgresRules('postgres://127.0.0.1/db')"],
+  ['module', 's3', '@aws-sdk/client-s3', "s3Rules('s3://bucket/key')"],
+  ['commonjs', 's3', '@aws-sdk/client-s3', "s3Rules('s3://bucket/key')"],
+] as const)('in a %s, rules in %s say that the package %s is missing', (type, entry, name, store) => {
+  const path = `'turnout/rules/${entry}'`;
+  const code = `${type === 'module' ? `(await import(${path}))` : `require(${path})`}.${store}`;
+  const read = `${code}.read({ signal: new AbortController().signal }).catch((error) => console.log(error.message))`;
+  expect(evaluate(type, read)).toContain(`run \`npm install ${name}\``);
+});
 
 test('the JSON files can be read', () => {
   const read = (name: string) =>

@@ -10,12 +10,12 @@ import { writeWhole } from './write-whole.ts';
 const SETTLED = 100;
 
 /**
- * A rule file as a store.
+ * Makes a store of a rule file, for `loadRules`, which takes its path as well.
  *
  * Events of its folder are only a hint, as some file systems have none. Links are followed, so that a link that is
  * swapped is a change like a file that is renamed into place or written to.
  */
-export function fileStore(path: string): RuleStore {
+export function fileRules(path: string): RuleStore {
   let watcher: FSWatcher | undefined;
   return {
     name: path,
