@@ -19,7 +19,12 @@ const indexes = [...readdirSync('src'), 'gateway/credentials']
 const library = entries([
   'src/index.ts',
   'src/rules/regexp.ts',
-  ...new Set([...indexes, ...filesOf('src/protocols'), ...filesOf('src/adapters'), ...filesOf('src/rules/sources')]),
+  ...new Set([
+    ...indexes,
+    ...filesOf('src/protocols'),
+    ...filesOf('src/adapters'),
+    ...filesOf('src/rules/sources'),
+  ]),
 ]);
 
 /** Shared chunks keep one identity of each class, `RuleError` above all, per format. */

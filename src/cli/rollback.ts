@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { createTwoFilesPatch } from 'diff';
 import { type HistoryEntry, parseRules, type RuleStore } from '../rules/index.ts';
+import { readInTime } from '../rules/read-in-time.ts';
 import { regexp } from '../rules/regexp.ts';
 import { revisionOf } from '../rules/revision.ts';
 import { fail, print } from './_output.ts';
@@ -58,7 +59,7 @@ async function rollback(wanted: string | undefined, options: RollbackOptions): P
 }
 
 async function readNow(store: RuleStore): Promise<Version> {
-  const stored = await store.read({ signal: AbortSignal.timeout(TIMEOUT) });
+  const stored = await readInTime(store, { timeout: TIMEOUT });
   const text = stored?.text ?? '';
   return { text, revision: await revisionOf(text) };
 }

@@ -92,7 +92,8 @@ export function createLiveSet(store: RuleStore, options: LiveSetOptions): LiveSe
   async function lookOnce(): Promise<Look> {
     let read = false;
     try {
-      seen = (await readInTime(store, seen?.version, timeout, abort.signal)) ?? seen;
+      const how = { known: seen?.version, timeout, closed: abort.signal };
+      seen = (await readInTime(store, how)) ?? seen;
       if (seen === undefined)
         throw new Error(`\`${store.name}\` says that nothing has changed, and never said what it has.`);
       read = true;

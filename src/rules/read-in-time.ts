@@ -1,6 +1,16 @@
 import { startTimer } from './pace.ts';
 import type { RuleStore, StoredText } from './store.ts';
 
+/** How a store is read, and for how long. */
+export interface TimedRead {
+  /** The version of the text that is known. */
+  readonly known?: string | undefined;
+  /** How long it may take, in milliseconds. */
+  readonly timeout: number;
+  /** Ends it early. */
+  readonly closed?: AbortSignal | undefined;
+}
+
 /**
  * Reads a store, and gives up after a time also where the store itself would wait for ever.
  *
@@ -8,9 +18,7 @@ import type { RuleStore, StoredText } from './store.ts';
  */
 export function readInTime(
   store: RuleStore,
-  known: string | undefined,
-  timeout: number,
-  closed: AbortSignal,
+  { known, timeout, closed }: TimedRead,
 ): Promise<StoredText | undefined> {
   const abort = new AbortController();
   return new Promise((resolve, reject) => {
@@ -23,11 +31,11 @@ export function readInTime(
       timeout,
     );
     const leave = () => give(new Error(`\`${store.name}\` is no longer read.`));
-    if (closed.aborted) leave();
-    closed.addEventListener('abort', leave);
+    if (closed?.aborted) leave();
+    closed?.addEventListener('abort', leave);
     const settle = () => {
       clearTimeout(timer);
-      closed.removeEventListener('abort', leave);
+      closed?.removeEventListener('abort', leave);
     };
     store.read({ known, signal: abort.signal }).then(resolve, reject).finally(settle);
   });

@@ -50,6 +50,9 @@ const packages: ReadonlyMap<string, string> = new Map([
   ['bsdtar', 'libarchive-tools'],
   ['/etc/php/8.2/mods-available/zip.ini', 'php-zip'],
   ['nix', 'nix-bin'],
+  ['redis-server', 'redis-server'],
+  ['redis-cli', 'redis-tools'],
+  ['/usr/lib/postgresql/15/bin/postgres', 'postgresql'],
   ['mono', 'mono-runtime'],
   ['/usr/lib/mono/4.5/System.Net.Http.dll', 'libmono-cil-dev'],
 ]);

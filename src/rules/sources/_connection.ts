@@ -12,6 +12,8 @@ export interface HeldConnection<C> {
    * @throws Error What failed; the message says with which store.
    */
   use<T>(work: (connection: C) => Promise<T>, signal?: AbortSignal): Promise<T>;
+  /** Does something to the connection that there is. */
+  peek(work: (connection: C) => void): void;
   /** Is told when the connection is lost between two uses. */
   onLost(listener: () => void): void;
   /** Ends it for good. */
@@ -81,6 +83,9 @@ export function holdConnection<C>(name: string, { open, end }: Connecting<C>): H
       } finally {
         signal?.removeEventListener('abort', leave);
       }
+    },
+    peek(work) {
+      held?.ready.then(work).catch(() => {});
     },
     onLost(listener) {
       tell = listener;

@@ -64,6 +64,7 @@ export function postgresRules(address: string, options: PostgresRulesOptions = {
   const { connectionString, row, name, table, channel } = readAddress(address, options.table);
   const make = options.create ?? (() => createClient(connectionString));
   let onHint = () => {};
+  let watched = false;
   const connection = holdConnection<PostgresClient>(name, {
     async open(onLost) {
       const client = await make();
@@ -72,7 +73,7 @@ export function postgresRules(address: string, options: PostgresRulesOptions = {
       client.on('notification', () => onHint());
       try {
         await client.connect();
-        client.unref();
+        if (watched) client.unref();
         await client.query(`LISTEN ${channel}`);
         return client;
       } catch (error) {
@@ -99,7 +100,9 @@ export function postgresRules(address: string, options: PostgresRulesOptions = {
       }, signal),
     watch(listener) {
       onHint = listener;
+      watched = true;
       connection.onLost(listener);
+      connection.peek((client) => client.unref());
     },
     write: (text, expected) =>
       connection.use(async (client) => {

@@ -65,7 +65,7 @@ interface RedisAddress {
 /** Connected: one client for commands, and one that listens. */
 interface Connection {
   readonly client: RedisClient;
-  end(): void;
+  readonly clients: ReadonlySet<RedisClient>;
 }
 
 /** Replaces the text if it is the expected one, and tells. */
@@ -94,29 +94,27 @@ export function redisRules(address: string, options: RedisRulesOptions = {}): Ru
   const make =
     options.create ?? (async () => create(await importPackage<RedisPackage>('redis', 'rules in Redis')));
   let onHint = () => {};
+  let watched = false;
   const connection = holdConnection<Connection>(name, {
     async open(onLost) {
       const client = await make();
       // A connection that listens does nothing else; clusters and sentinels see to that themselves.
       const listener = client.unref ? client.duplicate() : client;
       const clients = new Set([client, listener]);
-      const end = () => {
-        for (const each of clients) quietly(() => each.destroy());
-      };
       for (const each of clients) each.on('error', onLost);
       try {
         for (const each of clients) {
           await each.connect();
-          each.unref?.();
+          if (watched) each.unref?.();
         }
         await listener.subscribe([key, `__keyspace@${database}__:${key}`], () => onHint());
-        return { client, end };
+        return { client, clients };
       } catch (error) {
-        end();
+        end({ clients });
         throw error;
       }
     },
-    end: ({ end }) => end(),
+    end,
   });
 
   return {
@@ -132,7 +130,11 @@ export function redisRules(address: string, options: RedisRulesOptions = {}): Ru
       }, signal),
     watch(listener) {
       onHint = listener;
+      watched = true;
       connection.onLost(listener);
+      connection.peek(({ clients }) => {
+        for (const each of clients) each.unref?.();
+      });
     },
     write: (text, expected) =>
       connection.use(async ({ client }) => {
@@ -201,11 +203,13 @@ function readDatabase(path: string): number {
   return Number(path);
 }
 
-function quietly(work: () => unknown): void {
-  try {
-    const result = work();
-    if (result instanceof Promise) result.catch(() => {});
-  } catch {
-    // It has ended already.
+function end({ clients }: Pick<Connection, 'clients'>): void {
+  for (const client of clients) {
+    try {
+      const ended = client.destroy();
+      if (ended instanceof Promise) ended.catch(() => {});
+    } catch {
+      // It has ended already.
+    }
   }
 }

@@ -57,17 +57,19 @@ export interface TurnoutOptions {
   readonly file?: string;
   /** Options of `turnout serve` besides. */
   readonly args?: readonly string[];
+  /** The address of a store whose rules are served instead of the file's. */
+  readonly address?: string;
 }
 
 /** Starts `turnout serve` on rules. */
 export async function startTurnout(rules: string, options: TurnoutOptions = {}): Promise<Turnout> {
-  const { env, hidden, file: name = 'turnout.yaml', args = [] } = options;
+  const { env, hidden, file: name = 'turnout.yaml', args = [], address } = options;
   const folder = await createTemporaryFolder();
   const file = join(folder.path, name);
   await writeFile(file, rules);
   const admin = `127.0.0.1:${await freePort()}`;
   const listen = ['--host', '127.0.0.1', '--port', '0', '--admin', admin, '--log', 'json', ...args];
-  const server = startProcess(process.execPath, [turnoutProgram, 'serve', file, ...listen], {
+  const server = startProcess(process.execPath, [turnoutProgram, 'serve', address ?? file, ...listen], {
     env: { ...process.env, ...env },
     hidden,
   });
