@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 
 import { turnoutProgram } from './build.ts';
 import { createCleanup } from './lab/cleanup.ts';
@@ -74,7 +74,8 @@ async function startRedisCluster(): Promise<Store> {
     address: (port) => `redis-cluster://127.0.0.1:${port}#turnout`,
   });
   await store.command('CLUSTER', 'ADDSLOTSRANGE', '0', '16383');
-  await expect.poll(() => store.command('CLUSTER', 'INFO')).toContain('cluster_state:ok');
+  const isReady = async () => expect(await store.command('CLUSTER', 'INFO')).toContain('cluster_state:ok');
+  await vi.waitFor(isReady, { timeout: 10_000, interval: 100 });
   return store;
 }
 
