@@ -20,6 +20,14 @@ test.each([
   expect(modules.filter((path) => /^node:|node_modules\/(zod|yaml)\//.test(path))).toEqual([]);
 });
 
+test('rules at an HTTP address need nothing of Node, unless a program fetches their credentials', async () => {
+  const { metafile } = await bundle("export * from './src/rules/sources/http.ts'", 'browser');
+  const imports = Object.values(metafile.inputs).flatMap((input) => input.imports);
+  expect(imports.filter(({ path }) => path.startsWith('node:')).map(({ path }) => path)).toEqual([
+    'node:child_process',
+  ]);
+});
+
 test('what fetches credentials loads Node, and no AWS SDK, only when it is used', async () => {
   const { metafile } = await bundle("export * from './src/gateway/credentials/index.ts'", 'browser');
   const imports = Object.values(metafile.inputs).flatMap((input) => input.imports);

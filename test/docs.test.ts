@@ -10,6 +10,8 @@ import { addCheck } from '../src/cli/check.ts';
 import { addExplain } from '../src/cli/explain.ts';
 import { addImport } from '../src/cli/import.ts';
 import { addInit } from '../src/cli/init.ts';
+import { addRollback } from '../src/cli/rollback.ts';
+import { addRules } from '../src/cli/rules.ts';
 import { addServe } from '../src/cli/serve.ts';
 import { ISSUE_CODES, isRuleError, type Protocol } from '../src/index.ts';
 import { knownRegistries } from '../src/protocols/_oci-registries.ts';
@@ -117,17 +119,23 @@ test('every key of a rule has its row', () => {
 
 describe('the program', () => {
   const program = new Command();
-  for (const add of [addInit, addServe, addCheck, addExplain, addImport]) add(program);
+  const adds = [addInit, addServe, addCheck, addExplain, addImport, addRules, addRollback];
+  for (const add of adds) add(program);
+  const commands = program.commands.flatMap((command) =>
+    command.commands.length === 0
+      ? [{ name: command.name(), command }]
+      : command.commands.map((each) => ({ name: `${command.name()} ${each.name()}`, command: each })),
+  );
   const sections = read('docs/cli.md')
     .split(/^## turnout /m)
     .slice(1);
 
   test('has the commands that its page has', () => {
     const names = sections.map((section) => section.slice(0, section.indexOf('\n')));
-    expect(names).toEqual(program.commands.map((command) => command.name()));
+    expect(names).toEqual(commands.map(({ name }) => name));
   });
 
-  test.each(program.commands.map((command, index) => [command.name(), command, index] as const))(
+  test.each(commands.map(({ name, command }, index) => [name, command, index] as const))(
     'has the options of %s that its page has',
     (_, command, index) => {
       const rows = [...(sections[index] ?? '').matchAll(/^\| `(-.+?)` \|/gm)].map(([, flags]) => flags);

@@ -42,8 +42,10 @@ describe('a change of the rule file', () => {
     );
     expect(await location(gateway.origin)).toBe('https://old.example/a');
     const broken = JSON.parse((await ask(gateway.admin, '/readyz')).body);
+    expect((await ask(gateway.admin, '/metrics')).body).toContain('\nturnout_rules_last_reload_success 0\n');
     expect(broken).toMatchObject({
-      status: 'ok',
+      status: 'degraded',
+      source: { ok: false, lastError: expect.stringContaining('invalid_target') },
       failure: expect.stringMatching(/^turnout\.yaml:5:\d+ invalid_target: /),
     });
 

@@ -127,9 +127,35 @@ describe('the admin address', () => {
         draining: false,
         revision: expect.any(String),
         rules: 1,
+        source: {
+          name: 'turnout.yaml',
+          ok: true,
+          since: expect.any(String),
+          lastSuccess: expect.any(String),
+          acceptedAt: expect.any(String),
+          from: 'store',
+        },
       });
     }
     expect(await ask(gateway.admin, '/other')).toMatchObject({ status: 404 });
     expect(await ask(gateway.admin, '/dl/a')).toMatchObject({ status: 404 });
+  });
+
+  test('has metrics for Prometheus', async () => {
+    const gateway = await serve(rulesTo('https://cdn.example'));
+    const { revision } = JSON.parse((await ask(gateway.admin, '/readyz')).body);
+    const { headers, body } = await ask(gateway.admin, '/metrics');
+    expect(headers['content-type']).toBe('text/plain; version=0.0.4; charset=utf-8');
+    const lines = body.split('\n').filter((line) => !line.startsWith('#'));
+    expect(lines).toEqual([
+      'turnout_rules 1',
+      `turnout_rules_revision{revision="${revision}"} 1`,
+      'turnout_rules_last_reload_success 1',
+      expect.stringMatching(/^turnout_rules_last_reload_timestamp_seconds 1\d{9}(\.\d+)?$/),
+      expect.stringMatching(/^turnout_rules_last_seen_timestamp_seconds 1\d{9}(\.\d+)?$/),
+      '',
+    ]);
+    for (const name of ['turnout_rules', 'turnout_rules_revision'])
+      expect(body).toContain(`# TYPE ${name} gauge\n`);
   });
 });

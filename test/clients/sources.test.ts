@@ -75,8 +75,13 @@ async function startRedisCluster(): Promise<Store> {
   });
   await store.command('CLUSTER', 'ADDSLOTSRANGE', '0', '16383');
   const isReady = async () => expect(await store.command('CLUSTER', 'INFO')).toContain('cluster_state:ok');
-  await vi.waitFor(isReady, { timeout: 10_000, interval: 100 });
-  return store;
+  const wait = () => vi.waitFor(isReady, { timeout: 20_000, interval: 100 });
+  await wait();
+  const revive = async () => {
+    await store.revive();
+    await wait();
+  };
+  return { ...store, revive };
 }
 
 describe.each(starts)('rules in %s', (_, start) => {
