@@ -40,7 +40,7 @@ export interface PostgresClient {
   /** Listens to notifications, and to the end of the connection. */
   on(event: 'notification' | 'error' | 'end', listener: () => void): unknown;
   /** Lets the process end while it is connected. */
-  unref(): void;
+  unref?(): void;
 }
 
 /** The part of the package `pg` that is used. */
@@ -73,7 +73,7 @@ export function postgresRules(address: string, options: PostgresRulesOptions = {
       client.on('notification', () => onHint());
       try {
         await client.connect();
-        if (watched) client.unref();
+        if (watched) client.unref?.();
         await client.query(`LISTEN ${channel}`);
         return client;
       } catch (error) {
@@ -102,7 +102,7 @@ export function postgresRules(address: string, options: PostgresRulesOptions = {
       onHint = listener;
       watched = true;
       connection.onLost(listener);
-      connection.peek((client) => client.unref());
+      connection.peek((client) => client.unref?.());
     },
     write: (text, expected) =>
       connection.use(async (client) => {
