@@ -1,10 +1,10 @@
 import type { Command } from 'commander';
 import { createTwoFilesPatch } from 'diff';
-import { type HistoryEntry, parseRules, type RuleStore } from '../rules/index.ts';
+import { formatIssue, type HistoryEntry, isRuleError, parseRules, type RuleStore } from '../rules/index.ts';
 import { readInTime } from '../rules/read-in-time.ts';
 import { regexp } from '../rules/regexp.ts';
 import { revisionOf } from '../rules/revision.ts';
-import { fail, print } from './_output.ts';
+import { complain, fail, print } from './_output.ts';
 import { openPast, type PastOptions } from './_past.ts';
 import { environmentOf, openStore, RULES_HELP } from './_rules.ts';
 
@@ -84,10 +84,15 @@ function choose(
   return entry;
 }
 
-/** What was right once may lack a variable or a protocol today. */
+/** What was right once may name a protocol that there is no more. Variables are the gateway's, and need not be set here. */
 function check(store: RuleStore, text: string): void {
   const { name, commands } = store;
-  parseRules(text, { file: name, env: environmentOf(store), commands, regexp });
+  try {
+    parseRules(text, { file: name, env: environmentOf(store), commands, regexp });
+  } catch (error) {
+    if (!isRuleError(error) || error.issues.some(({ code }) => code !== 'missing_variable')) throw error;
+    complain(...error.issues.map((issue) => `${formatIssue(issue)} (here; the gateway needs it)`));
+  }
 }
 
 function compare(name: string, now: Version, then: Version): string {

@@ -69,6 +69,15 @@ describe('turnout rollback', () => {
     expect(await readFile(gateway.file, 'utf8')).toBe(rulesTo('https://a.example'));
   });
 
+  test('needs no secret of the gateway', async () => {
+    const secret = `${rulesTo('https://a.example')}    auth: { token: "\${A_TOKEN}" }\n`;
+    const gateway = await serve(secret, { env: { A_TOKEN: 'secret' } });
+    await change(gateway, 'https://b.example');
+    const { code, stderr } = await run(['rollback'], { cwd: folderOf(gateway) });
+    expect(stderr).toMatch(/^turnout\.yaml:6:\d+ missing_variable: .*\(here; the gateway needs it\)\n$/);
+    expect([code, await readFile(gateway.file, 'utf8')]).toEqual([0, secret]);
+  });
+
   test.each([
     ['without a history', [], 'There is no other revision in .turnout/history/turnout.yaml.'],
     ['to a revision that there is not', ['abc'], 'There is no revision abc in '],
