@@ -1,4 +1,4 @@
-import { type ExecFileException, execFile } from 'node:child_process';
+import type { ExecFileException } from 'node:child_process';
 
 /** What a program is run with. */
 export interface ProgramOptions {
@@ -19,11 +19,13 @@ const MOST = 64 * 1024;
  * @throws Error It cannot be run, fails, takes too long or prints too much; with nothing of what it printed on stdout
  * and nothing of its arguments in the message, and no `cause`.
  */
-export function runProgram(
+export async function runProgram(
   program: string,
   parameters: readonly string[],
   { input, env, timeout }: ProgramOptions,
 ): Promise<string> {
+  // Imported here, as a bundle for a Worker is one module, which could not be loaded where there are no programs.
+  const { execFile } = await import('node:child_process');
   return new Promise((resolve, reject) => {
     const options = {
       encoding: 'utf8',
