@@ -32,8 +32,8 @@ test('what fetches credentials loads Node, and no AWS SDK, only when it is used'
   const imports = Object.values(metafile.inputs).flatMap((input) => input.imports);
   const direct = imports.filter(({ path }) => /^node:|aws-sdk|node-program/.test(path));
   expect(direct.map(({ kind, path }) => `${kind} ${path}`).toSorted()).toEqual([
-    'dynamic-import src/gateway/credentials/node-program.ts',
     'dynamic-import node:child_process',
+    'dynamic-import src/gateway/credentials/node-program.ts',
   ]);
 });
 
