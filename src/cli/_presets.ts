@@ -117,7 +117,7 @@ export const PRESETS: readonly Preset[] = [
     title: '.NET packages',
     protocol: 'nuget',
     at: '/nuget/',
-    example: 'https://api.nuget.org/v3/index.json',
+    example: 'https://api.nuget.org/v3',
   },
   { name: 'gems', title: 'Ruby gems', protocol: 'rubygems', at: '/gems/', example: 'https://rubygems.org' },
   {

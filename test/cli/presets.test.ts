@@ -13,10 +13,7 @@ const host = 'get.acme.example';
 const requests: Readonly<Record<string, readonly [path: string, target: string]>> = {
   images: ['/v2/app/manifests/1.0', 'https://ghcr.io/v2/acme/app/manifests/1.0'],
   files: ['/files/1.0/app.tgz', 'https://storage.acme.example/public/1.0/app.tgz'],
-  releases: [
-    '/releases/releases/download/v1/app.tgz',
-    'https://github.com/acme/cli/releases/download/v1/app.tgz',
-  ],
+  releases: ['/cli/releases/download/v1/app.tgz', 'https://github.com/acme/cli/releases/download/v1/app.tgz'],
   npm: ['/npm/@acme%2fcli', 'https://npm.pkg.github.com/@acme%2fcli'],
   python: ['/pypi/simple/acme/', 'https://pypi.org/simple/acme/'],
   debian: ['/deb/dists/stable/InRelease', 'https://packages.acme.example/deb/dists/stable/InRelease'],
@@ -34,7 +31,7 @@ const requests: Readonly<Record<string, readonly [path: string, target: string]>
     '/maven/org/acme/app/1.0/app-1.0.jar',
     'https://repo.maven.apache.org/maven2/org/acme/app/1.0/app-1.0.jar',
   ],
-  nuget: ['/nuget/index.json', 'https://api.nuget.org/v3/index.json'],
+  nuget: ['/nuget/flatcontainer/acme/index.json', 'https://api.nuget.org/v3'],
   gems: ['/gems/gems/acme-1.0.gem', 'https://rubygems.org/gems/acme-1.0.gem'],
   composer: ['/composer/p2/acme/app.json', 'https://repo.packagist.org/p2/acme/app.json'],
   charts: ['/charts/index.yaml', 'https://charts.acme.example/index.yaml'],
