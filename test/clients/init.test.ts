@@ -12,9 +12,12 @@ function converse(
   answers: readonly (readonly [question: string, keys: string])[],
 ): Promise<{ readonly code: number | null; readonly said: string }> {
   return new Promise((resolve) => {
-    const child = spawn('script', ['-qefc', line, '/dev/null'], { env: { ...process.env, TERM: 'xterm' } });
+    const child = spawn('script', ['-qefc', `stty cols 120 rows 50; ${line}`, '/dev/null'], {
+      env: { ...process.env, TERM: 'xterm' },
+    });
     const rest = [...answers];
     let said = '';
+    const limit = setTimeout(() => child.kill('SIGKILL'), 60_000);
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
       said += text;
       const [next] = rest;
@@ -23,7 +26,10 @@ function converse(
       // The question stands there before it is read from.
       setTimeout(() => child.stdin.write(next[1]), 200);
     });
-    child.once('close', (code) => resolve({ code, said }));
+    child.once('close', (code) => {
+      clearTimeout(limit);
+      resolve({ code, said });
+    });
   });
 }
 
@@ -42,8 +48,8 @@ test('turnout init asks on a terminal, and writes what was answered', async () =
   const { code, said } = await converse(`node ${turnoutProgram} init ${file}`, [
     ['Which host', 'get.acme.example\r'],
     ['What do you publish?', ` ${DOWN} \r`],
-    ['Container images, charts and artifacts in a registry\n', 'ghcr.io/acme\r'],
-    ['Downloads: archives, installers, scripts\n', 'https://storage.acme.example/public\r'],
+    ['Where does it live today? Container', 'ghcr.io/acme\r'],
+    ['Where does it live today? Downloads', 'https://storage.acme.example/public\r'],
     ['Write the rule file?', '\r'],
   ]);
   expect(said).toContain('is written.');
