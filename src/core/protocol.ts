@@ -381,6 +381,11 @@ export interface Protocol<R extends Resource = Resource> {
   values?(resource: R): Readonly<Record<string, string>>;
   /** How a resource hangs together with others of its rule. Default as a name. */
   tie?(resource: R): Tie | undefined;
+  /**
+   * Whether a client that has got it asks for more of the same name at once: one that is redirected there and does not
+   * has not got it. Default false.
+   */
+  opens?(resource: R): boolean;
   /** Writes out a short form of `to`; `undefined` when the text is none, a sentence when it is a wrong one. */
   expandTarget?(text: string): ShortTarget | string | undefined;
   /** The origin where an upstream's interface is, when people know it by another (`docker.io`). */

@@ -115,6 +115,7 @@ export function createGateway(
     handle(request) {
       const ruleSet = rulesNow();
       const first = routeTied(tools, ruleSet, request);
+      noteFollowUp(tools, request, first);
       if (isCheckedRoute(first)) return follow(existences, ruleSet, request, first);
       return carryOut(tools, ruleSet, request, first);
     },
@@ -179,13 +180,25 @@ function carryOut(
   );
 }
 
+function noteFollowUp(
+  { guard }: ProxyTools,
+  { descriptor }: GatewayRequest,
+  { rule, protocol, resource }: Route,
+): void {
+  if (!rule || rule.plain || !protocol?.opens || !resource) return;
+  guard.noteFollowUp(rule, protocol.subject(resource) ?? '', descriptor.ip ?? '');
+}
+
+/** What the guard can tell of a redirect: from what the client asks for next. */
 function noteRedirect(
   { guard }: ProxyTools,
   { descriptor }: GatewayRequest,
-  { decision, rule, upstream }: Route,
+  { decision, rule, upstream, protocol, resource }: Route,
 ): void {
-  if (decision.type !== 'redirect' || !rule || !upstream || rule.plain) return;
-  guard.noteRedirect(rule, upstream, decision.location, descriptor.ip ?? '');
+  if (decision.type !== 'redirect' || !rule || !upstream || rule.plain || !resource) return;
+  const { ip = '' } = descriptor;
+  guard.noteRedirect(rule, upstream, decision.location, ip);
+  if (protocol?.opens?.(resource)) guard.noteOpening(rule, upstream, protocol.subject(resource) ?? '', ip);
 }
 
 function answerAtOnce(decision: Decision): Outcome {

@@ -14,6 +14,9 @@ const TIMES = 2;
 /** A client that asks so often for one thing within so many milliseconds did not get it where it was redirected. */
 const STORM = { requests: 4, within: 30_000 };
 
+/** And one that has got what opens a name asks for more of it within so many milliseconds. */
+const FOLLOW_UP = 60_000;
+
 /** The most clients and things that are remembered. */
 const MOST = 10_000;
 
@@ -37,6 +40,16 @@ export interface Guard {
   note(rule: CompiledRule, upstream: CompiledUpstream, failed: boolean): void;
   /** Notes a redirect; that a client asks again and again tells that it leads nowhere. */
   noteRedirect(rule: CompiledRule, upstream: CompiledUpstream, location: string, client: string): void;
+  /** Notes a redirect to what opens a name; that a client asks for nothing more of it tells that it did not get it. */
+  noteOpening(rule: CompiledRule, upstream: CompiledUpstream, name: string, client: string): void;
+  /** Notes that a client asks for something of a name. */
+  noteFollowUp(rule: CompiledRule, name: string, client: string): void;
+}
+
+/** A redirect to what opens a name. */
+interface Opening {
+  readonly rule: CompiledRule;
+  readonly upstream: CompiledUpstream;
 }
 
 /** What became of the requests to an upstream, part by part of the window. */
@@ -51,6 +64,12 @@ export function createGuard(onTrip: ((trip: GuardTrip) => void) | undefined): Gu
   const held = new WeakSet<CompiledUpstream>();
   const records = new WeakMap<CompiledUpstream, Record>();
   const storms = new LRUCache<string, number>({ max: MOST, ttl: STORM.within });
+  const openings = new LRUCache<string, Opening>({
+    max: MOST,
+    ttl: FOLLOW_UP,
+    perf: Date,
+    dispose: ({ rule, upstream }, _, reason) => note(rule, upstream, reason === 'expire'),
+  });
 
   function note(rule: CompiledRule, upstream: CompiledUpstream, failed: boolean): void {
     if (!isGuarded(rule, upstream)) return;
@@ -59,11 +78,12 @@ export function createGuard(onTrip: ((trip: GuardTrip) => void) | undefined): Gu
     if (!failed) return;
     record.failed[0] = (record.failed[0] ?? 0) + 1;
     const own = sumOf(record);
+    // Without others to compare with, nobody knows what is usual.
     if (held.has(upstream) || own.failed < LEAST.failed || own.failed < own.asked * LEAST.part) return;
     const others = sumOf(
       ...rule.upstreams.filter((other) => other !== upstream).map((other) => recordOf(records, other)),
     );
-    if (own.failed * others.asked < TIMES * others.failed * own.asked) return;
+    if (others.asked === 0 || own.failed * others.asked < TIMES * others.failed * own.asked) return;
     held.add(upstream);
     callHook(() => onTrip?.({ rule: rule.name, origin: upstream.origin, ...own }));
   }
@@ -78,7 +98,19 @@ export function createGuard(onTrip: ((trip: GuardTrip) => void) | undefined): Gu
       storms.set(key, count, { noUpdateTTL: true });
       note(rule, upstream, count === STORM.requests);
     },
+    noteOpening(rule, upstream, name, client) {
+      if (!isGuarded(rule, upstream)) return;
+      openings.purgeStale();
+      openings.set(keyOf(rule, name, client), { rule, upstream });
+    },
+    noteFollowUp(rule, name, client) {
+      openings.delete(keyOf(rule, name, client));
+    },
   };
+}
+
+function keyOf({ name: rule }: CompiledRule, name: string, client: string): string {
+  return JSON.stringify([rule, name, client]);
 }
 
 /** Where there is no share, there is nothing to hold back. */

@@ -164,6 +164,14 @@ export const oci: Protocol<OciResource> = {
 
   subject: (resource) => ('name' in resource ? resource.name : undefined),
 
+  // Distribution specification, "Digests": whoever has the content has the right one.
+  tie: (resource) =>
+    resource.type === 'blob' || (resource.type === 'manifest' && resource.reference.includes(':'))
+      ? { type: 'content' }
+      : undefined,
+
+  opens: ({ type }) => type === 'manifest',
+
   rename(resource, subject, upstream) {
     if (!('name' in resource)) return resource;
     // Distribution specification, "Registry Proxying": `ns` is for the mirror, not for the registry behind it.

@@ -78,6 +78,18 @@ test('a client that asks again and again for what it was redirected to did not g
     expect((await get(`/b${client}`, client)).headers.location).toBe(`${origins[0]}/b${client}`);
 });
 
+test('a client that asks for nothing more of an image did not get its manifest', async () => {
+  vi.useFakeTimers({ toFake: ['Date'] });
+  const { origins, trips, get } = await start(oci, [200, 200], { mode: 'redirect' });
+  const digest = `sha256:${'a'.repeat(64)}`;
+  for (let client = 1; client <= 40; client++) {
+    const { headers } = await get('/v2/app/manifests/1', client);
+    if (String(headers.location).startsWith(`${origins[0]}/`)) await get(`/v2/app/blobs/${digest}`, client);
+    vi.setSystemTime(Date.now() + 5000);
+  }
+  expect(trips).toMatchObject([{ rule: 'r', origin: origins[1] }]);
+});
+
 test('without shares nothing is held back', async () => {
   const origins = await Promise.all([startSaying(500), startSaying(200)]);
   const trips: GuardTrip[] = [];
