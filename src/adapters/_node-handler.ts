@@ -18,32 +18,10 @@ export type NodeCore = (request: NodeRequest, response: ServerResponse, next?: (
 
 /** Makes what the adapters for Node's own requests have in common. */
 export function createNodeCore(rules: RuleSet | RuleSource, options: AdapterOptions): NodeCore {
-  const {
-    trustProxy = false,
-    timeouts,
-    tokenKey,
-    onResponse,
-    onUpstreamError,
-    onCredentialError,
-    onRateLimit,
-    onReport,
-    onUpstreamChange,
-    onGuardTrip,
-    patience,
-  } = options;
-  const origin = checkPublicOrigin(options.publicOrigin);
+  const { trustProxy = false, timeouts, transport, publicOrigin, onResponse, ...rest } = options;
+  const origin = checkPublicOrigin(publicOrigin);
   const readForwarded = createReadForwarded(trustProxy);
-  const gateway = createGateway(rules, {
-    transport: options.transport ?? createNodeTransport(timeouts),
-    tokenKey,
-    onUpstreamError,
-    onCredentialError,
-    onRateLimit,
-    onReport,
-    onUpstreamChange,
-    onGuardTrip,
-    patience,
-  });
+  const gateway = createGateway(rules, { ...rest, transport: transport ?? createNodeTransport(timeouts) });
 
   return (request, response, next) => {
     const descriptor = readNodeRequest(request, readForwarded, origin);

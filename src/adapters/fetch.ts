@@ -35,33 +35,10 @@ export interface FetchHandlerOptions extends AdapterOptions {
  * export default { fetch: toFetchHandler(rules) };
  */
 export function toFetchHandler(rules: RuleSet | RuleSource, options: FetchHandlerOptions = {}): FetchHandler {
-  const {
-    trustProxy = false,
-    timeouts,
-    tokenKey,
-    next,
-    onResponse,
-    onUpstreamError,
-    onCredentialError,
-    onRateLimit,
-    onReport,
-    onUpstreamChange,
-    onGuardTrip,
-    patience,
-  } = options;
-  const origin = checkPublicOrigin(options.publicOrigin);
+  const { trustProxy = false, timeouts, transport, publicOrigin, next, onResponse, ...rest } = options;
+  const origin = checkPublicOrigin(publicOrigin);
   const readForwarded = createReadForwarded(trustProxy);
-  const gateway = createGateway(rules, {
-    transport: options.transport ?? createFetchTransport(timeouts),
-    tokenKey,
-    onUpstreamError,
-    onCredentialError,
-    onRateLimit,
-    onReport,
-    onUpstreamChange,
-    onGuardTrip,
-    patience,
-  });
+  const gateway = createGateway(rules, { ...rest, transport: transport ?? createFetchTransport(timeouts) });
 
   return async (request) => {
     const started = performance.now();
