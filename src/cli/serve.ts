@@ -22,6 +22,7 @@ interface ServeOptions {
   readonly log: LogFormat;
   readonly publicOrigin?: string;
   readonly trustProxy?: boolean | readonly string[];
+  readonly drainDelay: number;
   readonly grace: number;
   readonly watch: boolean;
   readonly poll: number;
@@ -63,7 +64,13 @@ export function addServe(program: Command): void {
       'believe X-Forwarded-* fields: of anybody, or of these networks, separated by commas',
       readNetworks,
     )
-    .option('--grace <seconds>', 'how long downloads may go on after SIGTERM', readSeconds, 25)
+    .option(
+      '--drain-delay <seconds>',
+      'how long new requests are taken after SIGTERM, while /readyz answers 503',
+      readSeconds,
+      0,
+    )
+    .option('--grace <seconds>', 'how long downloads may go on after SIGTERM and that delay', readSeconds, 25)
     .option('--no-watch', 'do not take up changes of the rules')
     .option(
       '--poll <seconds>',
@@ -142,16 +149,20 @@ async function start(rulesAt: string, options: ServeOptions): Promise<void> {
     '',
     `turnout ready at ${address}${adminServer ? `, admin at ${addressOf(adminServer)}` : ''}, ${count(source.current.rules.length, 'rule')}, revision ${source.revision}${source.state.from === 'copy' ? ', from the copy' : ''}`,
   );
-  drain(
-    server,
-    options.grace,
-    () => {
+  const { drainDelay: delay, grace } = options;
+  drain(server, {
+    delay,
+    grace,
+    onSignal() {
       state.draining = true;
+      if (delay > 0) complain(`turnout: not ready any more, requests are taken for ${delay} seconds.`);
+    },
+    onClose() {
       source.close();
       complain('turnout: finishing what is under way.');
     },
-    () => adminServer?.close(),
-  );
+    onEnd: () => adminServer?.close(),
+  });
 }
 
 function warn(rules: RuleSet): void {

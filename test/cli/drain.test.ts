@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { writeFile } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
 
 import { ask, open, send } from '../gateway/client.ts';
@@ -62,7 +63,35 @@ describe('a signal', () => {
     expect(response.complete).toBe(false);
   });
 
-  test('that comes a second time ends it at once', async () => {
+  test('with a delay, is told at /readyz while requests are still taken, by rules as they change', async () => {
+    const gateway = await serve(rulesTo('https://old.example'), { args: ['--drain-delay', '2'] });
+    const started = performance.now();
+    gateway.child.kill('SIGTERM');
+    await gateway.printed(/requests are taken for 2 seconds/);
+    expect(await ask(gateway.admin, '/readyz')).toMatchObject({ status: 503 });
+    expect(await ask(gateway.origin, '/dl/a')).toMatchObject({
+      status: 302,
+      headers: { connection: 'close', location: 'https://old.example/a' },
+    });
+    await writeFile(gateway.file, rulesTo('https://new.example'));
+    await gateway.printed(/rules reloaded/);
+    expect(await ask(gateway.origin, '/dl/a')).toMatchObject({
+      headers: { location: 'https://new.example/a' },
+    });
+    expect(await gateway.ended).toMatchObject({ code: 0 });
+    expect(performance.now() - started).toBeGreaterThan(1900);
+    await expect(ask(gateway.origin, '/dl/a')).rejects.toThrow('ECONNREFUSED');
+  });
+
+  test('that comes a second time within the delay ends it at once', async () => {
+    const gateway = await serve(rulesTo('https://cdn.example'), { args: ['--drain-delay', '20'] });
+    gateway.child.kill('SIGTERM');
+    await gateway.printed(/requests are taken/);
+    gateway.child.kill('SIGTERM');
+    expect(await gateway.ended).toMatchObject({ code: 1 });
+  });
+
+  test('that comes a second time ends ends it at once', async () => {
     const { gateway } = await startDownload();
     gateway.child.kill('SIGTERM');
     await gateway.printed(/finishing what is under way/);
