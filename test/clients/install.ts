@@ -50,6 +50,7 @@ const packages: ReadonlyMap<string, string> = new Map([
   ['bsdtar', 'libarchive-tools'],
   ['/etc/php/8.2/mods-available/zip.ini', 'php-zip'],
   ['nix', 'nix-bin'],
+  ['/usr/sbin/haproxy', 'haproxy'],
   ['redis-server', 'redis-server'],
   ['redis-cli', 'redis-tools'],
   ['/usr/lib/postgresql/15/bin/postgres', 'postgresql'],

@@ -60,7 +60,7 @@ export function httpRules(address: string, options: HttpRulesOptions = {}): Rule
 export interface PollOptions extends HttpRulesOptions, SourceHooks {
   /** How old the last look may be, in milliseconds. Default 1000. */
   readonly poll?: number | undefined;
-  /** How long the address may take to answer, in milliseconds. Default 10,000. */
+  /** How long the address or store may take to answer, in milliseconds. Default 10,000. */
   readonly timeout?: number | undefined;
   /** The variables that `${NAME}` stands for. Default none. */
   readonly env?: Environment | undefined;
@@ -70,33 +70,33 @@ export interface PollOptions extends HttpRulesOptions, SourceHooks {
   readonly regexp?: ParseOptions['regexp'];
 }
 
-/** The rules of an address, looked at when a request comes. */
+/** The rules of an address or a store, looked at when a request comes. */
 export interface PolledRules extends RuleSource {
   /** The first twelve hexadecimal digits of the SHA-256 of the text in force. */
   readonly revision: string | undefined;
-  /** Whether the address is in order, and since when. */
+  /** Whether the address or store is in order, and since when. */
   readonly state: SourceState;
   /**
-   * Sees to it that there are rules, and looks at the address again when the last look is older than `poll`. Only while
+   * Sees to it that there are rules, and looks at their place again when the last look is older than `poll`. Only while
    * there are none yet does it wait; else `background` is given the look, such as a Worker's `waitUntil`.
    *
    * @throws RuleError With every mistake in the text, while there are no rules yet.
-   * @throws Error The address cannot be read, while there are no rules yet.
+   * @throws Error The address or store cannot be read, while there are no rules yet.
    */
   refresh(background?: (look: Promise<unknown>) => void): Promise<void>;
 }
 
 /**
- * Makes rules of an HTTP address for a host that runs only while it has requests, such as a Worker: no timers, no file
- * system, and no promise of one request that another would wait for.
+ * Makes rules of an HTTP address, or of a store such as a Worker's KV, for a host that runs only while it has requests:
+ * no timers, no file system, and no promise of one request that another would wait for.
  *
  * `current` throws before the first `refresh` has ended.
  *
  * @throws TypeError It is no http(s) address.
  */
-export function pollRules(address: string, options: PollOptions = {}): PolledRules {
+export function pollRules(from: string | RuleStore, options: PollOptions = {}): PolledRules {
   const { poll = 1000, timeout = 10_000, env, protocols, regexp, ...hooks } = options;
-  const store = httpRules(address, options);
+  const store = typeof from === 'string' ? httpRules(from, options) : from;
   const { name } = store;
   const parse = (text: string) => parseRules(text, { file: name, env, protocols, regexp });
   const set = createLiveSet(store, { ...hooks, timeout, parse });

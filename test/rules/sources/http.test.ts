@@ -124,6 +124,26 @@ describe('rules for a host that runs only while it has requests', () => {
     expect(rules.state).toMatchObject({ ok: true, from: 'store' });
   });
 
+  test('come from any store', async () => {
+    let text: string | undefined = rulesTo('a.example');
+    const store = {
+      name: 'KV',
+      async read() {
+        if (text === undefined) throw new Error('There is nothing in KV.');
+        return { text };
+      },
+      close() {},
+    };
+    const rules = pollRules(store, { poll: 0 });
+    await rules.refresh();
+    expect(hostOf(rules)).toBe('a.example');
+    text = undefined;
+    await rules.refresh();
+    await vi.waitFor(() => expect(rules.state.lastError?.message).toBe('There is nothing in KV.'));
+    expect(hostOf(rules)).toBe('a.example');
+    await expect(pollRules(store).refresh()).rejects.toThrow('There is nothing in KV.');
+  });
+
   test('wait for no request but their own', async () => {
     const { fetch } = fakeFetch(() => new Response(rulesTo('a.example')));
     const hang = vi.fn(() => new Promise<Response>(() => {}));
