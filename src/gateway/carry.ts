@@ -41,8 +41,6 @@ export type CarryRoute = Route & {
   readonly [Key in 'protocol' | 'resource' | 'context' | 'rule']: NonNullable<Route[Key]>;
 } & { readonly decision: CarryDecision };
 
-const NEVER = new AbortController().signal;
-
 /** Tells whether a protocol makes the answer of a route. */
 export function isCarryRoute(found: Route): found is CarryRoute {
   return found.decision.type === 'carry';
@@ -219,7 +217,7 @@ async function fetchDocument(
     headers: markForwarded({ ...PLAIN, ...headers, ...trailOf(descriptor) }),
     body: undefined,
     // Others may wait for the same document when this client has gone.
-    signal: NEVER,
+    signal: new AbortController().signal,
     upstream,
     protocol,
     place,
@@ -295,7 +293,7 @@ async function admitAnywhere(
 
 function toExchange(
   question: Pick<Exchange, 'method' | 'target' | 'upstream' | 'protocol' | 'place' | 'credential'>,
-  { signal = NEVER }: GatewayRequest,
+  { signal = new AbortController().signal }: GatewayRequest,
 ): Exchange {
   const headers = { 'user-agent': 'turnout' };
   return { ...question, headers, body: undefined, signal, relays: () => false };

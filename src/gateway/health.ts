@@ -1,14 +1,7 @@
-import {
-  BrokenCircuitError,
-  type CircuitBreakerPolicy,
-  CircuitState,
-  ConsecutiveBreaker,
-  circuitBreaker,
-  handleWhen,
-} from 'cockatiel';
 import { LRUCache } from 'lru-cache';
 import type { Circumstances } from '../core/choice.ts';
 import type { CompiledUpstream } from '../core/compiled-rule.ts';
+import { type Breaker, createBreaker } from './breaker.ts';
 import type { Guard } from './guard.ts';
 import { callHook } from './hook.ts';
 import { type Transport, UpstreamError, type UpstreamResponse } from './transport.ts';
@@ -44,10 +37,8 @@ export interface Health {
 
 /** What is known of an origin. */
 interface State {
-  readonly breaker: CircuitBreakerPolicy;
-  /** Until when nobody tries it, in milliseconds since 1970. */
-  retryAt: number;
-  /** Until when it wants fewer requests. */
+  readonly breaker: Breaker;
+  /** Until when it wants fewer requests, in milliseconds since 1970. */
   busyUntil: number;
   /** When it was last probed. */
   probedAt: number;
@@ -89,14 +80,14 @@ export function createHealth({ transport, onChange, guard }: HealthOptions): Hea
       });
     }
     if (state.down || now < state.busyUntil) return false;
-    return state.breaker.state === CircuitState.Closed || (isOpen(state) && now >= state.retryAt);
+    return state.breaker.isFit(now);
   }
 
   return {
     now: () => ({ now: Date.now(), isFit, isHeld: guard.isHeld }),
     async watch(upstream, ask) {
       const state = stateOf(upstream.origin);
-      const result = await run(state.breaker, ask);
+      const result = await state.breaker.watch(ask, isServerError);
       if (result.response.status === 429) state.busyUntil = Date.now() + readRespite(result.response) * 1000;
       return result;
     },
@@ -104,40 +95,18 @@ export function createHealth({ transport, onChange, guard }: HealthOptions): Hea
 }
 
 function createState(tell: (inOrder: boolean) => void): State {
-  const breaker = circuitBreaker(
-    handleWhen((error) => error instanceof UpstreamError).orWhenResult(isServerError),
-    { halfOpenAfter: PAUSE, breaker: new ConsecutiveBreaker(FAILURES) },
-  );
-  const state: State = { breaker, retryAt: 0, busyUntil: 0, probedAt: 0, down: false };
-  breaker.onBreak(() => {
-    if (state.retryAt === 0) tell(false);
-    state.retryAt = Date.now() + PAUSE;
+  const breaker = createBreaker({
+    failures: FAILURES,
+    pause: PAUSE,
+    isFailure: (error) => error instanceof UpstreamError,
+    onBreak: () => tell(false),
+    onReset: () => tell(true),
   });
-  breaker.onReset(() => {
-    state.retryAt = 0;
-    tell(true);
-  });
-  return state;
+  return { breaker, busyUntil: 0, probedAt: 0, down: false };
 }
 
-/** What an open circuit would refuse is the last resort, and goes past it. */
-async function run<T>(breaker: CircuitBreakerPolicy, ask: () => Promise<T>): Promise<T> {
-  // While one request is tried, others would wait for what becomes of it.
-  if (breaker.state === CircuitState.HalfOpen) return ask();
-  try {
-    return await breaker.execute(ask);
-  } catch (error) {
-    if (error instanceof BrokenCircuitError) return ask();
-    throw error;
-  }
-}
-
-function isOpen({ breaker }: State): boolean {
-  return breaker.state === CircuitState.Open;
-}
-
-function isServerError(result: unknown): boolean {
-  return (result as { readonly response: UpstreamResponse }).response.status >= 500;
+function isServerError({ response }: { readonly response: UpstreamResponse }): boolean {
+  return response.status >= 500;
 }
 
 /** RFC 9110 §10.2.3: seconds, or a date. */

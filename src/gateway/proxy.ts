@@ -53,8 +53,6 @@ export type ProxyRoute = { readonly [Key in keyof Route]-?: NonNullable<Route[Ke
 /** What a request is authorized with at an upstream. */
 type Proof = Pick<Exchange, 'credential' | 'authorization'>;
 
-const NEVER = new AbortController().signal;
-
 /** Tells whether a route leads to an upstream. */
 export function isProxyRoute(found: Route): found is ProxyRoute {
   return found.decision.type === 'proxy';
@@ -186,7 +184,7 @@ export async function fetchWith(tools: ProxyTools, request: Exchange): Promise<E
 }
 
 function toExchange(
-  { descriptor, body, signal: own = NEVER }: GatewayRequest,
+  { descriptor, body, signal: own = new AbortController().signal }: GatewayRequest,
   next: ProxyRoute,
   proof: Proof,
   headers: Readonly<Record<string, string>>,
