@@ -63,7 +63,9 @@ export interface LiveSet {
  */
 export function createLiveSet(store: RuleStore, options: LiveSetOptions): LiveSet {
   const { parse, keeper, timeout } = options;
-  const abort = new AbortController();
+  let closed = false;
+  /** Ends the look that runs: one for each, as a Worker's request may touch nothing that another one has made. */
+  let running: AbortController | undefined;
   const isWhole = store.torn ? createPatience() : () => true;
   const tell = createTeller(options);
   let inForce: InForce | undefined;
@@ -84,7 +86,7 @@ export function createLiveSet(store: RuleStore, options: LiveSetOptions): LiveSe
       throw rejected.error;
     });
     if (inForce && !isWhole(text, inForce.text)) return 'held';
-    if (abort.signal.aborted) return 'held';
+    if (closed) return 'held';
     inForce = next;
     return 'new';
   }
@@ -92,7 +94,9 @@ export function createLiveSet(store: RuleStore, options: LiveSetOptions): LiveSe
   async function lookOnce(): Promise<Look> {
     let read = false;
     try {
-      const how = { known: seen?.version, timeout, closed: abort.signal };
+      running = new AbortController();
+      if (closed) running.abort();
+      const how = { known: seen?.version, timeout, closed: running.signal };
       seen = (await readInTime(store, how)) ?? seen;
       if (seen === undefined)
         throw new Error(`\`${store.name}\` says that nothing has changed, and never said what it has.`);
@@ -107,7 +111,7 @@ export function createLiveSet(store: RuleStore, options: LiveSetOptions): LiveSe
       return { read };
     } catch (thrown) {
       const error = toError(thrown);
-      if (!abort.signal.aborted)
+      if (!closed)
         tell.failure(error, { rejected: error === rejected?.error, quiet: !inForce });
       return { read, error };
     }
@@ -143,7 +147,8 @@ export function createLiveSet(store: RuleStore, options: LiveSetOptions): LiveSe
       tell.changed(set.state);
     },
     close() {
-      abort.abort();
+      closed = true;
+      running?.abort();
     },
   };
   return set;
