@@ -91,13 +91,16 @@ export function createLiveSet(store: RuleStore, options: LiveSetOptions): LiveSe
     return 'new';
   }
 
+  function readStore(known: string | undefined): Promise<StoredText | undefined> {
+    running = new AbortController();
+    if (closed) running.abort();
+    return readInTime(store, { known, timeout, closed: running.signal });
+  }
+
   async function lookOnce(): Promise<Look> {
     let read = false;
     try {
-      running = new AbortController();
-      if (closed) running.abort();
-      const how = { known: seen?.version, timeout, closed: running.signal };
-      seen = (await readInTime(store, how)) ?? seen;
+      seen = (await readStore(seen?.version)) ?? seen;
       if (seen === undefined)
         throw new Error(`\`${store.name}\` says that nothing has changed, and never said what it has.`);
       read = true;
@@ -111,8 +114,7 @@ export function createLiveSet(store: RuleStore, options: LiveSetOptions): LiveSe
       return { read };
     } catch (thrown) {
       const error = toError(thrown);
-      if (!closed)
-        tell.failure(error, { rejected: error === rejected?.error, quiet: !inForce });
+      if (!closed) tell.failure(error, { rejected: error === rejected?.error, quiet: !inForce });
       return { read, error };
     }
   }

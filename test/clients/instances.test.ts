@@ -200,10 +200,7 @@ async function startLoad(start: number): Promise<Load> {
   ];
   const pip = await createPipProject(`${balancer}/python/simple/`);
   const skopeo = await openSkopeo();
-  const loops = [
-    repeat('pip', () => installWith(pip)),
-    repeat('skopeo', () => pullWith(skopeo)),
-  ];
+  const loops = [repeat('pip', () => installWith(pip)), repeat('skopeo', () => pullWith(skopeo))];
 
   async function repeat(name: string, once: () => Promise<string | undefined>): Promise<void> {
     while (going) {
@@ -336,7 +333,9 @@ describe('two instances behind HAProxy, on rules in Redis', () => {
 
   test.each(NAMES)('instance %s is restarted: no download fails, and one that runs goes on', async (name) => {
     await under(async (load) => {
-      const slow = [1, 2, 3, 4].map(() => fetch(`${balancer}/inside/slow`).then((answer) => answer.arrayBuffer()));
+      const slow = [1, 2, 3, 4].map(() =>
+        fetch(`${balancer}/inside/slow`).then((answer) => answer.arrayBuffer()),
+      );
       await delay(500);
       const instance = instances[name];
       instance?.signal('SIGTERM');
@@ -371,7 +370,10 @@ describe('two instances behind HAProxy, on rules in Redis', () => {
         await expect
           .poll(async () => (await ready(name)).source.ok, { timeout: 15_000, interval: 50 })
           .toBe(false);
-        expect(await ready(name)).toMatchObject({ status: 'degraded', revision: revisionOf(rulesOf(version)) });
+        expect(await ready(name)).toMatchObject({
+          status: 'degraded',
+          revision: revisionOf(rulesOf(version)),
+        });
       }
       await delay(500);
       await redis.revive();

@@ -39,7 +39,11 @@ interface Container {
   readonly readinessProbe: Probe;
   readonly livenessProbe: Probe;
   readonly securityContext: object;
-  readonly volumeMounts: readonly { readonly name: string; readonly mountPath: string; readonly subPath?: string }[];
+  readonly volumeMounts: readonly {
+    readonly name: string;
+    readonly mountPath: string;
+    readonly subPath?: string;
+  }[];
 }
 
 interface Deployment extends Manifest {
@@ -96,7 +100,9 @@ describe('the manifests', () => {
     for (const manifest of manifests) {
       const module = load(`kubernetes-models/${manifest.apiVersion}/${manifest.kind}`) as Record<
         string,
-        new (data: object) => { validate(): void }
+        new (
+          data: object,
+        ) => { validate(): void }
       >;
       const Model = module[manifest.kind]!;
       expect(() => new Model(manifest).validate(), manifest.kind).not.toThrow();
@@ -108,7 +114,9 @@ describe('the manifests', () => {
     const { selector, template } = deployment.spec;
     const { labels } = template.metadata;
     expect(selector.matchLabels).toEqual(labels);
-    const service = find<Manifest & { spec: { selector: object; ports: { targetPort: string }[] } }>('Service');
+    const service = find<Manifest & { spec: { selector: object; ports: { targetPort: string }[] } }>(
+      'Service',
+    );
     expect(service.spec.selector).toEqual(labels);
     const budget = find<Manifest & { spec: { selector: { matchLabels: object } } }>('PodDisruptionBudget');
     expect(budget.spec.selector.matchLabels).toEqual(labels);
@@ -146,7 +154,12 @@ describe('the manifests', () => {
   test('have rules that pass `turnout check`', async () => {
     const folder = await cleanup.use(createTemporaryFolder());
     await writeFile(join(folder.path, 'turnout.yaml'), rules);
-    const checked = await run(process.execPath, [turnoutProgram, 'check', '--strict', join(folder.path, 'turnout.yaml')]);
+    const checked = await run(process.execPath, [
+      turnoutProgram,
+      'check',
+      '--strict',
+      join(folder.path, 'turnout.yaml'),
+    ]);
     expect(checked.ok, checked.output).toBe(true);
   });
 });
@@ -154,7 +167,9 @@ describe('the manifests', () => {
 describe("the container's file", () => {
   const text = readFile('examples/container/Dockerfile', 'utf8');
   const listOf = (source: string, instruction: string) =>
-    JSON.parse(new RegExp(`^(?:HEALTHCHECK .*)?${instruction} (\\[.*\\])$`, 'm').exec(source)?.[1] ?? '[]') as string[];
+    JSON.parse(
+      new RegExp(`^(?:HEALTHCHECK .*)?${instruction} (\\[.*\\])$`, 'm').exec(source)?.[1] ?? '[]',
+    ) as string[];
 
   test('starts the program itself, as the user of the manifest', async () => {
     const source = await text;
