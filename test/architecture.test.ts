@@ -11,7 +11,8 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   rules: ['core', 'protocols/index.ts', 'gateway/credentials/index.ts', 'convert'],
   convert: ['core', 'rules/mistake.ts', 'rules/rule-file.ts'],
   adapters: ['core', 'gateway'],
-  cli: ['core', 'protocols', 'gateway', 'rules', 'adapters', '../package.json'],
+  logs: ['core'],
+  cli: ['core', 'protocols', 'gateway', 'rules', 'adapters', 'logs', '../package.json'],
 };
 
 /** Where alone each of these may stand. */

@@ -4,7 +4,7 @@ import ts from 'typescript';
 import { describe, expect, test } from 'vitest';
 
 /** The folders whose regular expressions see what clients and upstreams send. */
-const folders = ['core', 'protocols', 'gateway', 'gateway/credentials', 'adapters'];
+const folders = ['core', 'protocols', 'gateway', 'gateway/credentials', 'adapters', 'logs'];
 
 const literals = folders.flatMap((folder) =>
   readdirSync(`src/${folder}`)

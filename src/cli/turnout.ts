@@ -8,6 +8,7 @@ import { addImport } from './import.ts';
 import { addInit } from './init.ts';
 import { addRollback } from './rollback.ts';
 import { addRules } from './rules.ts';
+import { addReplay } from './replay.ts';
 import { addServe } from './serve.ts';
 
 const program = new Command('turnout')
@@ -36,6 +37,7 @@ addExplain(program);
 addImport(program);
 addRules(program);
 addRollback(program);
+addReplay(program);
 
 // Whoever reads the output may leave; that ends neither a download nor the program with a stack trace.
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});

@@ -39,7 +39,7 @@ export function orderUpstreams(
     const upstream = upstreams[number] as CompiledUpstream;
     return circumstances.isHeld?.(upstream) ? undefined : weightAt(upstream, now);
   });
-  const chosen = pick(open, weights, `${rule}\0${name}\0${request.ip ?? ''}`);
+  const chosen = pick(open, weights, textOf(rule, name, request));
   const others = open.filter((number, index) => number !== chosen && weights[index] !== 0);
   const order = chosen === undefined ? others : [chosen, ...others];
   const isFit = (number: number): boolean => circumstances.isFit(upstreams[number] as CompiledUpstream);
@@ -47,9 +47,14 @@ export function orderUpstreams(
 }
 
 /** The weight of an upstream at a time; `undefined` for one that only others fall back to. */
-function weightAt(upstream: CompiledUpstream, now: number): number | undefined {
+export function weightAt(upstream: CompiledUpstream, now: number): number | undefined {
   if (!upstream.ramp) return upstream.weight;
   return upstream.ramp.findLast(({ at }) => at <= now)?.weight ?? upstream.weight ?? 0;
+}
+
+/** What the number of a client is made of: the same for all that it reads together. */
+export function textOf(rule: string, name: string, { ip = '' }: RequestDescriptor): string {
+  return `${rule}\0${name}\0${ip}`;
 }
 
 /** The number whose share of the weights the hash of a text falls into. */

@@ -79,10 +79,7 @@ export function holds(
 ): boolean {
   if (now < from || now >= until) return false;
   if (networks && !networks(request.ip)) return false;
-  return headers.every(([name, values]) => {
-    const field = request.headers?.[name];
-    return values.includes(typeof field === 'string' ? field : (field?.join(', ') ?? ''));
-  });
+  return headers.every(([name, values]) => values.includes(readField(request, name)));
 }
 
 function compileLists(
@@ -112,4 +109,26 @@ export function isNetwork(text: string): boolean {
   } catch {
     return false;
   }
+}
+
+/** Says why a condition does not hold for a request at a time; one sentence, and the first reason of several. */
+export function explainCondition(
+  { networks, headers, from, until }: CompiledCondition,
+  request: RequestDescriptor,
+  now: number,
+): string {
+  if (now < from) return `It is for requests from ${new Date(from).toISOString()} on.`;
+  if (now >= until) return `It was for requests until ${new Date(until).toISOString()}.`;
+  if (networks && !networks(request.ip))
+    return request.ip === undefined
+      ? 'It is for clients of some networks, and the address of this one is not known.'
+      : `It is for clients of other networks than that of ${request.ip}.`;
+  const [name = '', values = []] =
+    headers.find(([field, allowed]) => !allowed.includes(readField(request, field))) ?? [];
+  return `It is for requests whose \`${name}\` is ${values.map((value) => `\`${value}\``).join(' or ')}.`;
+}
+
+function readField({ headers }: RequestDescriptor, name: string): string {
+  const field = headers?.[name];
+  return typeof field === 'string' ? field : (field?.join(', ') ?? '');
 }

@@ -70,14 +70,15 @@ export async function makeFolder(files: Readonly<Record<string, string>>): Promi
 /** Starts the program. */
 export function start(
   args: readonly string[],
-  options: { cwd?: string; env?: NodeJS.ProcessEnv } = {},
+  options: { cwd?: string; env?: NodeJS.ProcessEnv; input?: string } = {},
 ): Running {
-  const { cwd = '.', env } = options;
+  const { cwd = '.', env, input } = options;
   const child = spawn(process.execPath, [join(process.cwd(), bundle), ...args], {
     cwd,
     env: { PATH: process.env.PATH, ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['pipe', 'pipe', 'pipe'],
   });
+  child.stdin.end(input ?? '');
   onTestFinished(() => void child.kill('SIGKILL'));
   const output = { stdout: '', stderr: '' };
   for (const stream of ['stdout', 'stderr'] as const) {
@@ -112,7 +113,7 @@ export function start(
 /** Runs the program to its end. */
 export function run(
   args: readonly string[],
-  options?: { cwd?: string; env?: NodeJS.ProcessEnv },
+  options?: { cwd?: string; env?: NodeJS.ProcessEnv; input?: string },
 ): Promise<Ended> {
   return start(args, options).ended;
 }
