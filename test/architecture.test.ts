@@ -12,7 +12,8 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   convert: ['core', 'rules/mistake.ts', 'rules/rule-file.ts'],
   adapters: ['core', 'gateway'],
   logs: ['core'],
-  cli: ['core', 'protocols', 'gateway', 'rules', 'adapters', 'logs', '../package.json'],
+  'known-clients': ['core'],
+  cli: ['core', 'protocols', 'gateway', 'rules', 'adapters', 'logs', 'known-clients', '../package.json'],
 };
 
 /** Where alone each of these may stand. */
