@@ -1,29 +1,44 @@
 import type { Command } from 'commander';
-import type { Decision } from '../core/decision.ts';
-import { type Consideration, explain as explainRequest } from '../core/explain.ts';
+import type { Consideration } from '../core/explain.ts';
 import type { RequestDescriptor } from '../core/request.ts';
+import { type Story, tellStory } from '../core/story.ts';
+import { createNodeTransport } from '../gateway/node-transport.ts';
+import { loadRules } from '../rules/index.ts';
+import { type Conceal, createConceal } from './_conceal.ts';
+import { describeDecision } from './_describe-decision.ts';
+import { type ChainStep, followChain } from './_follow.ts';
 import { fail, print } from './_output.ts';
-import { openRules, openStore, RULES_HELP } from './_rules.ts';
+import { findClient, type PlannedRequest, planRequests } from './_requests.ts';
+import { readTime } from './_time.ts';
 
 interface ExplainOptions {
   readonly rules: string;
-  readonly request: string;
+  readonly request?: string;
   readonly header: readonly string[];
   readonly ip?: string;
+  readonly at?: number;
+  readonly as?: string;
+  readonly follow?: boolean;
   readonly json?: boolean;
+  readonly all?: boolean;
 }
 
 /** Adds `turnout explain`. */
 export function addExplain(program: Command): void {
   program
     .command('explain')
-    .description('Say where a request goes, and why. Nothing is fetched.')
+    .description('Say where a request goes, and why. Nothing is fetched without --follow.')
     .argument('<url>', 'the address that a client asks for; https unless it says otherwise')
-    .option('--rules <rules>', RULES_HELP, 'turnout.yaml')
-    .option('-X, --request <method>', 'the method', 'GET')
+    .argument('[name...]', 'with --as, the names that the client asks for below that address')
+    .option('--rules <file>', 'the rule file', 'turnout.yaml')
+    .option('-X, --request <method>', 'the method; GET by default')
     .option('-H, --header <field>', "a header field, 'Name: value'; may be repeated", collect, [])
     .option('--ip <address>', "the client's address")
+    .option('--at <time>', 'the time of schedules, such as 2026-12-01T08:00:00Z; now by default', readTime)
+    .option('--as <client>', 'the client that asks: docker, pip, npm, apt, …')
+    .option('--follow', 'really ask, and show each answer up to the last; no body is kept')
     .option('--json', 'print the decision as one line of JSON')
+    .option('--all', 'with --json, the reasons too')
     .action(explain);
 }
 
@@ -31,86 +46,89 @@ function collect(field: string, fields: readonly string[]): readonly string[] {
   return [...fields, field];
 }
 
-async function explain(url: string, options: ExplainOptions): Promise<void> {
+async function explain(url: string, names: readonly string[], options: ExplainOptions): Promise<void> {
   try {
-    const request = toDescriptor(url, options);
-    const source = await openRules(await openStore(options.rules));
-    const { decision, considered, leadsTo } = explainRequest(source.current, request, {
-      now: Date.now(),
-      isFit: () => true,
-    });
-    if (options.json) print(JSON.stringify(decision));
-    else {
-      const lead = leadsTo.length > 0 ? [`  clients are sent on to ${leadsTo.join(', ')}`] : [];
-      print(`${request.method} ${url}`, ...describe(decision), ...lead, '', ...considered.map(describeRule));
+    const client = options.as === undefined ? undefined : findClient(options.as);
+    const planned = planRequests(url, names, client, options);
+    const source = await loadRules(options.rules);
+    source.close();
+    const rules = source.current;
+    const conceal = await createConceal(options.rules, process.env);
+    const transport = options.follow ? createNodeTransport() : undefined;
+    let told: readonly string[] = [];
+    for (const plan of planned) {
+      const story = tellStory(rules, plan.request, { now: options.at ?? Date.now(), isFit: () => true });
+      const chain = transport && (await followChain({ rules, transport, conceal }, plan.request));
+      if (options.json) printJson(plan, story, chain, conceal, options);
+      else told = printStory(plan, story, chain, conceal, told);
     }
+    if (client?.afterwards && planned.some(({ purpose }) => purpose) && !options.json)
+      print('', client.afterwards);
   } catch (error) {
     fail(error);
   }
 }
 
-/** Reads the address byte for byte, as it would arrive; a URL parser would mend it. */
-function toDescriptor(url: string, { request, header, ip }: ExplainOptions): RequestDescriptor {
-  const [, scheme = 'https', authority = '', path, query] =
-    /^(?:(https?):\/\/)?([^/?#]*)([^?#]*)(?:\?([^#]*))?/i.exec(url) ?? [];
-  if (authority === '')
-    throw new Error(`\`${url}\` has no host; write it whole, as in https://get.acme.dev/cli/1.0.`);
-  const headers = Object.fromEntries(header.map(readField));
-  return {
-    method: request.toUpperCase(),
-    scheme: scheme.toLowerCase() === 'http' ? 'http' : 'https',
-    host: headers.host ?? authority,
-    path: path || '/',
-    query,
-    headers,
-    ip,
-  };
-}
-
-function readField(field: string): [name: string, value: string] {
-  const colon = field.indexOf(':');
-  if (colon < 1) throw new Error(`\`${field}\` is not a header field; write 'Name: value'.`);
-  return [field.slice(0, colon).trim().toLowerCase(), field.slice(colon + 1).trim()];
-}
-
-function describe(decision: Decision): readonly string[] {
-  switch (decision.type) {
-    case 'redirect':
-      return [`  redirect ${decision.status} to ${decision.location}`, ...describeProvenance(decision)];
-    case 'proxy':
-      return [
-        `  proxy ${decision.target}`,
-        `  ${DELIVERIES[decision.delivery]}`,
-        ...describeProvenance(decision),
-      ];
-    case 'respond':
-      return [
-        `  answer ${decision.status}${decision.body === '' ? '' : `: ${decision.body.trimEnd()}`}`,
-        ...describeProvenance(decision),
-      ];
-    case 'carry':
-      return ['  answered here, after asking the upstreams', ...describeProvenance(decision)];
-    case 'pass':
-      return ['  pass: no rule takes it'];
+/** The decision stands first and as it is; only what is beside it was never promised. */
+function printJson(
+  { request, purpose }: PlannedRequest,
+  { decision, ...story }: Story,
+  chain: readonly ChainStep[] | undefined,
+  conceal: Conceal,
+  { all }: ExplainOptions,
+): void {
+  if (!all) {
+    print(JSON.stringify(decision));
+    return;
   }
+  const rest = { request: `${request.method} ${addressOf(request)}`, purpose, ...story, chain };
+  const text = JSON.stringify(rest, (_, value) => (typeof value === 'string' ? conceal(value) : value));
+  print(`{"decision":${JSON.stringify(decision)},${text.slice(1)}`);
 }
 
-const DELIVERIES = {
-  stream: 'its bytes are handed on as they are',
-  rewrite: 'the links in it are made to lead through here',
-  relay: "a redirect of the upstream's is handed to the client, anything else as it is",
-} as const;
+/** Prints a story, and gives back the reasons of the rules, which the next one need not repeat. */
+function printStory(
+  { request, purpose }: PlannedRequest,
+  story: Story,
+  chain: readonly ChainStep[] | undefined,
+  conceal: Conceal,
+  told: readonly string[],
+): readonly string[] {
+  const { decision, considered, leadsTo, choice, delivery, credential, tie, notice } = story;
+  const lead = leadsTo.length > 0 ? [`clients are sent on to ${leadsTo.join(', ')}`] : [];
+  const upstreams =
+    choice && choice.upstreams.length > 1
+      ? choice.upstreams.map(({ origin, turn, reason }) => `${turn ?? '–'} ${origin}: ${reason}`)
+      : [];
+  const lines = [
+    ...describeDecision(decision),
+    ...lead,
+    ...delivery,
+    ...upstreams,
+    ...credential,
+    ...(tie === undefined ? [] : [tie]),
+    ...(notice === undefined ? [] : [`Users are told: ${notice}`]),
+  ];
+  const reasons = considered.map(describeRule);
+  print(
+    ...(told.length > 0 ? [''] : []),
+    `${request.method} ${addressOf(request)}${purpose === undefined ? '' : ` (${purpose})`}`,
+    ...lines.map((line) => `  ${conceal(line)}`),
+    ...(chain ? ['', ...chain.flatMap(describeStep)] : []),
+    ...(reasons.join('\n') === told.join('\n') ? [] : ['', ...reasons]),
+  );
+  return reasons;
+}
 
-function describeProvenance({
-  rule,
-  protocol,
-  params = {},
-  purl,
-}: Exclude<Decision, { type: 'pass' }>): readonly string[] {
+function addressOf({ scheme, host, path, query }: RequestDescriptor): string {
+  return `${scheme}://${host}${path}${query === undefined ? '' : `?${query}`}`;
+}
+
+function describeStep({ by, method, url, status, fields = {}, problem }: ChainStep): readonly string[] {
+  const indent = by === 'gateway' ? '    ' : '  ';
   return [
-    ...(rule === undefined ? [] : [`  by rule ${rule} (${protocol})`]),
-    ...Object.entries(params).map(([name, value]) => `    ${name} = ${value}`),
-    ...(purl === undefined ? [] : [`  ${purl}`]),
+    `${indent}${by}: ${method} ${url} → ${status ?? problem}`,
+    ...Object.entries(fields).map(([name, value]) => `${indent}  ${name}: ${value}`),
   ];
 }
 

@@ -4,6 +4,7 @@ import { compileRules } from '../../src/core/compile.ts';
 import { decide } from '../../src/core/decide.ts';
 import { explain } from '../../src/core/explain.ts';
 import { explainChoice } from '../../src/core/explain-choice.ts';
+import type { Protocol } from '../../src/core/protocol.ts';
 import { type Rule, rule } from '../../src/core/rule.ts';
 import { tellStory } from '../../src/core/story.ts';
 import { apt } from '../../src/protocols/apt.ts';
@@ -65,6 +66,47 @@ describe('why it is delivered so', () => {
     ['a method', rule(npm, { to: 'https://npm.example' }), '/left', { method: 'PUT' }, /./],
   ])('%s', (_, one, path, more, expected) => {
     expect(tell(one, path, more).delivery.join(' ')).toMatch(expected);
+  });
+
+  test.each<[title: string, deliver: Protocol['deliver'], config: object, expected: RegExp]>([
+    [
+      'a document that names the address',
+      () => ({ type: 'refer', answer: (target) => ({ status: 200, headers: {}, body: target }) }),
+      {},
+      /is a document made here, which names the address at the upstream\.$/,
+    ],
+    [
+      'an address of the options',
+      () => ({ type: 'redirect', status: 302, to: 'https://acme.example/' }),
+      { mode: 'proxy' },
+      /^The options of the rule say where /,
+    ],
+    [
+      'a protocol that keeps to the mode',
+      (_, { mode }) =>
+        mode === 'proxy' ? { type: 'proxy', delivery: 'stream' } : { type: 'redirect', status: 302 },
+      { mode: 'proxy' },
+      /It would be redirected without `mode: proxy`\.$/,
+    ],
+    [
+      'a protocol that minds the credential',
+      (_, { upstream }) =>
+        upstream?.authenticated ? { type: 'proxy', delivery: 'stream' } : { type: 'redirect', status: 302 },
+      { auth: { token: secret } },
+      /Without the credential that the upstream wants, it would be redirected\.$/,
+    ],
+    ['a request of its own', () => ({ type: 'carry' }), {}, /^The gateway makes the answer for /],
+    [
+      'an address that lacks a variable',
+      () => ({ type: 'redirect', status: 302 }),
+      { to: 'https://cdn.example/:tag' },
+      /^The address of the upstream cannot be written for this request\.$/,
+    ],
+  ])('%s', (_, deliver, config, expected) => {
+    const stub: Protocol = { ...(file as Protocol), variables: ['tag'], values: () => ({}), deliver };
+    expect(tell(rule(stub, { to: 'https://cdn.example', ...config }), '/a').delivery.join(' ')).toMatch(
+      expected,
+    );
   });
 
   test('no upstream is for the request', () => {
