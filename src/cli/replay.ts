@@ -1,9 +1,9 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { parseAuthority } from '../core/host.ts';
 import { createLogReader } from '../logs/reader.ts';
-import type { RecordedOutcome } from '../logs/recorded.ts';
 import { type Change, createReplay, type Replay, type ReplayResult } from '../logs/replay.ts';
 import { loadRules } from '../rules/index.ts';
+import { describeOutcome } from './_describe-outcome.ts';
 import { readLogLines } from './_log-lines.ts';
 import { count, EXIT, fail, print } from './_output.ts';
 import { readTime } from './_time.ts';
@@ -121,24 +121,6 @@ function describe(change: Change, examples: number): readonly string[] {
     ...(more > 0 ? [`  … and ${more} more`] : []),
     '',
   ];
-}
-
-function describeOutcome({ type, status, host, rule }: RecordedOutcome): string {
-  const by = rule === undefined ? '' : ` by ${rule}`;
-  const to = host === undefined ? '' : ` to ${host}`;
-  const code = status === undefined ? '' : ` ${status}`;
-  switch (type) {
-    case 'pass':
-      return 'no rule';
-    case 'respond':
-      return `answer${code}${by}`;
-    case 'carry':
-      return `answer made with ${host ?? 'nothing'}${by}`;
-    case undefined:
-      return status === undefined ? 'various' : `status${code}`;
-    default:
-      return `${type}${code}${to}${by}`;
-  }
 }
 
 function describeLosses(

@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander';
 import manifest from '../../package.json' with { type: 'json' };
 import { EXIT, fail } from './_output.ts';
 import { addCheck } from './check.ts';
+import { addDiff } from './diff.ts';
 import { addExplain } from './explain.ts';
 import { addImport } from './import.ts';
 import { addInit } from './init.ts';
@@ -37,6 +38,7 @@ addExplain(program);
 addImport(program);
 addRules(program);
 addRollback(program);
+addDiff(program);
 addReplay(program);
 
 // Whoever reads the output may leave; that ends neither a download nor the program with a stack trace.
