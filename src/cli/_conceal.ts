@@ -1,17 +1,11 @@
-import { readFile } from 'node:fs/promises';
-
 /** A shorter value stands in many a text by chance, and is no secret. */
 const LEAST = 4;
 
 /** Puts names in place of what the variables of a rule file stand for, which may be secret. */
 export type Conceal = (text: string) => string;
 
-/** Makes what hides the values of a rule file's variables: `${NAME}` stands where its value was. */
-export async function createConceal(
-  file: string,
-  env: Readonly<Record<string, string | undefined>>,
-): Promise<Conceal> {
-  const text = await readFile(file, 'utf8').catch(() => '');
+/** Makes what hides the values of the variables in a text of rules: `${NAME}` stands where its value was. */
+export function createConceal(text: string, env: Readonly<Record<string, string | undefined>>): Conceal {
   const names = new Set([...text.matchAll(/\$\{([A-Za-z_]\w*)\}/g)].map(([, name = '']) => name));
   const values = [...names]
     .flatMap((name) => {

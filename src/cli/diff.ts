@@ -4,15 +4,18 @@ import { clients } from '../known-clients/clients.ts';
 import {
   type DecisionChange,
   type Difference,
+  type DiffSide,
   diffRules,
   type KeyChange,
   type ReachedHost,
   type RuleDiff,
 } from '../rules/diff.ts';
-import { readSide } from '../rules/read-side.ts';
-import { type Conceal, createConceal } from './_conceal.ts';
+import { toSide } from '../rules/diff-side.ts';
+import type { Conceal } from './_conceal.ts';
 import { describeOutcome } from './_describe-outcome.ts';
 import { EXIT, fail, print } from './_output.ts';
+import { type ReadRules, readRules } from './_read-rules.ts';
+import { RULES_HELP } from './_rules.ts';
 import { readTime } from './_time.ts';
 
 interface DiffCommandOptions {
@@ -25,8 +28,8 @@ export function addDiff(program: Command): void {
   program
     .command('diff')
     .description('Say what one rule file does differently from another. Nothing is fetched.')
-    .argument('<before>', 'the rule file that is in force')
-    .argument('<after>', 'the rule file that is to come')
+    .argument('<before>', `what is in force: ${RULES_HELP}`)
+    .argument('<after>', 'what is to come, likewise')
     .option('--at <time>', 'the time of schedules, such as 2026-12-01T08:00:00Z; now by default', readTime)
     .option('--json', 'print one line of JSON')
     .action(diff);
@@ -34,12 +37,13 @@ export function addDiff(program: Command): void {
 
 async function diff(before: string, after: string, { at, json }: DiffCommandOptions): Promise<void> {
   try {
-    const found = diffRules(await readSide(before, process.env), await readSide(after, process.env), {
+    const [old, fresh] = [await readRules(before), await readRules(after)];
+    const toDiff = ({ text, ruleSet, name }: ReadRules): DiffSide => toSide(text, ruleSet, name);
+    const found = diffRules(toDiff(old), toDiff(fresh), {
       circumstances: { now: at ?? Date.now(), isFit: () => true },
       requestsFor,
     });
-    const [old, fresh] = [await createConceal(before, process.env), await createConceal(after, process.env)];
-    const conceal: Conceal = (text) => fresh(old(text));
+    const conceal: Conceal = (text) => fresh.conceal(old.conceal(text));
     const lines = describe(found).map(conceal);
     process.exitCode = lines.length > 0 ? EXIT.mistakes : EXIT.ok;
     if (json)

@@ -3,12 +3,13 @@ import type { Consideration } from '../core/explain.ts';
 import type { RequestDescriptor } from '../core/request.ts';
 import { type Story, tellStory } from '../core/story.ts';
 import { createNodeTransport } from '../gateway/node-transport.ts';
-import { loadRules } from '../rules/index.ts';
-import { type Conceal, createConceal } from './_conceal.ts';
+import type { Conceal } from './_conceal.ts';
 import { describeDecision } from './_describe-decision.ts';
 import { type ChainStep, followChain } from './_follow.ts';
 import { fail, print } from './_output.ts';
+import { readRules } from './_read-rules.ts';
 import { findClient, type PlannedRequest, planRequests } from './_requests.ts';
+import { RULES_HELP } from './_rules.ts';
 import { readTime } from './_time.ts';
 
 interface ExplainOptions {
@@ -30,7 +31,7 @@ export function addExplain(program: Command): void {
     .description('Say where a request goes, and why. Nothing is fetched without --follow.')
     .argument('<url>', 'the address that a client asks for; https unless it says otherwise')
     .argument('[name...]', 'with --as, the names that the client asks for below that address')
-    .option('--rules <file>', 'the rule file', 'turnout.yaml')
+    .option('--rules <rules>', RULES_HELP, 'turnout.yaml')
     .option('-X, --request <method>', 'the method; GET by default')
     .option('-H, --header <field>', "a header field, 'Name: value'; may be repeated", collect, [])
     .option('--ip <address>', "the client's address")
@@ -50,10 +51,7 @@ async function explain(url: string, names: readonly string[], options: ExplainOp
   try {
     const client = options.as === undefined ? undefined : findClient(options.as);
     const planned = planRequests(url, names, client, options);
-    const source = await loadRules(options.rules);
-    source.close();
-    const rules = source.current;
-    const conceal = await createConceal(options.rules, process.env);
+    const { ruleSet: rules, conceal } = await readRules(options.rules);
     const transport = options.follow ? createNodeTransport() : undefined;
     let told: readonly string[] = [];
     for (const plan of planned) {

@@ -2,10 +2,11 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import { parseAuthority } from '../core/host.ts';
 import { createLogReader } from '../logs/reader.ts';
 import { type Change, createReplay, type Replay, type ReplayResult } from '../logs/replay.ts';
-import { loadRules } from '../rules/index.ts';
 import { describeOutcome } from './_describe-outcome.ts';
 import { readLogLines } from './_log-lines.ts';
 import { count, EXIT, fail, print } from './_output.ts';
+import { readRules } from './_read-rules.ts';
+import { RULES_HELP } from './_rules.ts';
 import { readTime } from './_time.ts';
 
 interface ReplayCommandOptions {
@@ -34,8 +35,8 @@ export function addReplay(program: Command): void {
     .command('replay')
     .description('Run an access log against new rules and say what would change. Nothing is fetched.')
     .argument('<log...>', 'access logs, also compressed by gzip; - for the standard input')
-    .option('--rules <file>', 'the rules that are to come', 'turnout.yaml')
-    .option('--against <file>', 'the rules that are in force; without it, what the log says is compared')
+    .option('--rules <rules>', `the rules that are to come: ${RULES_HELP}`, 'turnout.yaml')
+    .option('--against <rules>', 'the rules that are in force; without it, what the log says is compared')
     .option('--host <host>', 'the host, where the log does not say it', readHost)
     .addOption(
       new Option('--scheme <scheme>', 'the scheme, where the log does not say it')
@@ -51,8 +52,8 @@ export function addReplay(program: Command): void {
 async function replay(logs: readonly string[], options: ReplayCommandOptions): Promise<void> {
   try {
     const { host, scheme, at = Date.now() } = options;
-    const rules = await load(options.rules);
-    const against = options.against === undefined ? undefined : await load(options.against);
+    const { ruleSet: rules } = await readRules(options.rules);
+    const against = options.against === undefined ? undefined : (await readRules(options.against)).ruleSet;
     const run = createReplay({ rules, against, host, scheme, circumstances: { now: at, isFit: () => true } });
     const unreadable: Unreadable = { count: 0, lines: [] };
     for (const file of logs) await readLog(file, logs.length > 1 ? `${file}:` : '', run, unreadable);
@@ -60,12 +61,6 @@ async function replay(logs: readonly string[], options: ReplayCommandOptions): P
   } catch (error) {
     fail(error);
   }
-}
-
-async function load(file: string) {
-  const source = await loadRules(file);
-  source.close();
-  return source.current;
 }
 
 async function readLog(file: string, prefix: string, run: Replay, unreadable: Unreadable): Promise<void> {

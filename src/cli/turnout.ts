@@ -7,9 +7,9 @@ import { addDiff } from './diff.ts';
 import { addExplain } from './explain.ts';
 import { addImport } from './import.ts';
 import { addInit } from './init.ts';
+import { addReplay } from './replay.ts';
 import { addRollback } from './rollback.ts';
 import { addRules } from './rules.ts';
-import { addReplay } from './replay.ts';
 import { addServe } from './serve.ts';
 
 const program = new Command('turnout')

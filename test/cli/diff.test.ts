@@ -90,9 +90,7 @@ test('a change of the address and of a credential alone are told', async () => {
   const { stdout } = await diff({ 'old.yaml': text('a', 'x'), 'new.yaml': text('b', 'y') });
   expect(stdout).toContain('      auth: another\n');
   expect(stdout).toContain('Lists of networks\n  ~ a\n');
-  expect(stdout).toContain(
-    '  GET https://any.example/a\n      https://a.example/x → https://a.example/y\n',
-  );
+  expect(stdout).toContain('  GET https://any.example/a\n      https://a.example/x → https://a.example/y\n');
 });
 
 test('nothing different is nothing to tell', async () => {
