@@ -7,9 +7,11 @@ import { describe, expect, test } from 'vitest';
 
 import manifest from '../package.json' with { type: 'json' };
 import { addCheck } from '../src/cli/check.ts';
+import { addDiff } from '../src/cli/diff.ts';
 import { addExplain } from '../src/cli/explain.ts';
 import { addImport } from '../src/cli/import.ts';
 import { addInit } from '../src/cli/init.ts';
+import { addReplay } from '../src/cli/replay.ts';
 import { addRollback } from '../src/cli/rollback.ts';
 import { addRules } from '../src/cli/rules.ts';
 import { addServe } from '../src/cli/serve.ts';
@@ -119,7 +121,17 @@ test('every key of a rule has its row', () => {
 
 describe('the program', () => {
   const program = new Command();
-  const adds = [addInit, addServe, addCheck, addExplain, addImport, addRules, addRollback];
+  const adds = [
+    addInit,
+    addServe,
+    addCheck,
+    addExplain,
+    addImport,
+    addRules,
+    addRollback,
+    addDiff,
+    addReplay,
+  ];
   for (const add of adds) add(program);
   const commands = program.commands.flatMap((command) =>
     command.commands.length === 0

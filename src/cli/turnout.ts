@@ -26,9 +26,12 @@ Examples:
   $ turnout check                                   read turnout.yaml and say what is wrong with it
   $ turnout serve --port 8080                       serve it, and take up its changes
   $ turnout explain https://get.acme.dev/cli/1.0    say where a request goes, and why
+  $ turnout explain --as docker get.acme.dev/app    and what docker asks for
+  $ turnout diff turnout.yaml new.yaml              say what other rules do differently
+  $ turnout replay access.log --rules new.yaml      say which requests of a log they would change
   $ turnout rollback                                go back to the rules of before
 
-Exit codes: 0 all is well, 1 check found mistakes, 2 the command could not do its work.`,
+Exit codes: 0 all is well, 1 check found mistakes, or diff or replay a change, 2 the command could not do its work.`,
   );
 
 addInit(program);

@@ -2,7 +2,7 @@ import type { Circumstances } from '../core/choice.ts';
 import type { RuleSet } from '../core/compile.ts';
 import type { CompiledRule, CompiledUpstream } from '../core/compiled-rule.ts';
 import { writeExample } from '../core/example.ts';
-import { findOutcome, type RequestOutcome } from '../core/outcome.ts';
+import { findOutcome, hostIn, type RequestOutcome } from '../core/outcome.ts';
 import type { RequestDescriptor } from '../core/request.ts';
 import { isMapping } from './rule-file.ts';
 
@@ -90,7 +90,7 @@ export function diffRules(before: DiffSide, after: DiffSide, options: DiffOption
     rules: diffEntries(before, after),
     networks: diffKeys(before.networks, after.networks).map(({ key }) => key),
     asked: diffHosts(before.ruleSet, after.ruleSet, listAsked),
-    reached: diffHosts(before.ruleSet, after.ruleSet, listReached),
+    reached: diffReached(before.ruleSet, after.ruleSet, options),
     fetched: diffHosts(before.ruleSet, after.ruleSet, listFetched),
     decisions: diffDecisions(before.ruleSet, after.ruleSet, options),
   };
@@ -184,12 +184,34 @@ function listReached({ mode, upstreams, protocol }: CompiledRule): readonly stri
   ]);
 }
 
+/** Options of a rule may say where clients are sent, too, which its examples tell. */
+function diffReached(before: RuleSet, after: RuleSet, options: DiffOptions): Difference<ReachedHost> {
+  const [old, fresh] = [before, after].map((ruleSet) =>
+    gatherHosts(ruleSet, (rule) => [
+      ...listReached(rule),
+      ...listExamples(rule, options).flatMap((request) => {
+        const outcome = findOutcome(ruleSet, request, options.circumstances);
+        return outcome.type === 'redirect' && outcome.rule === rule.name
+          ? (hostIn(outcome.address ?? '') ?? [])
+          : [];
+      }),
+    ]),
+  );
+  return compareHosts(old ?? new Map(), fresh ?? new Map());
+}
+
 function listFetched({ upstreams }: CompiledRule): readonly string[] {
   return upstreams.flatMap(({ host, allow }) => [host, ...allow]);
 }
 
 function diffHosts(before: RuleSet, after: RuleSet, list: ListHosts): Difference<ReachedHost> {
-  const [old, fresh] = [gatherHosts(before, list), gatherHosts(after, list)];
+  return compareHosts(gatherHosts(before, list), gatherHosts(after, list));
+}
+
+function compareHosts(
+  old: ReadonlyMap<string, ReachedHost>,
+  fresh: ReadonlyMap<string, ReachedHost>,
+): Difference<ReachedHost> {
   return {
     added: [...fresh.values()].filter(({ host }) => !old.has(host)),
     removed: [...old.values()].filter(({ host }) => !fresh.has(host)),
@@ -230,9 +252,16 @@ function listExamples(rule: CompiledRule, { requestsFor }: DiffOptions): readonl
     const name = writeExample({ ...rule, match }).replace(/<\w+>/g, 'example');
     // Where every path is a name, one that a client asks for says more than any.
     const asked = requestsFor?.(rule, name) ?? [];
-    return rule.protocol.subjects === 'path' && (asked.length === 0 || match.length > 0) ? [name] : asked;
+    if (rule.protocol.subjects === 'path') return asked.length === 0 || match.length > 0 ? [name] : asked;
+    return asked.length === 0 && isItsPath(rule, name) ? [`/${name}`] : asked;
   });
   return hosts.flatMap((host) => below.map((path) => toRequest(rule, host, path)));
+}
+
+/** Whether a path that is nothing but a name asks for that name, as a short link does. */
+function isItsPath({ protocol }: CompiledRule, name: string): boolean {
+  const resource = protocol.parse({ method: 'GET', path: `/${name}` });
+  return resource !== undefined && protocol.subject(resource) === name;
 }
 
 function toRequest({ at }: CompiledRule, host: string, below: string): RequestDescriptor {

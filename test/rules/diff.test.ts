@@ -137,6 +137,15 @@ describe('hosts', () => {
     });
   });
 
+  test('that the options of a rule name', () => {
+    const link = (to: string) =>
+      `rules:\n  - { name: l, host: get.acme.dev, protocol: link, options: { links: { docs: '${to}' } } }\n`;
+    expect(diff(link('https://a.example/'), link('https://b.example/')).reached).toEqual({
+      added: [{ host: 'b.example', rules: ['l'] }],
+      removed: [{ host: 'a.example', rules: ['l'] }],
+    });
+  });
+
   test('that several rules lead to are told once', () => {
     const before = `rules:\n${file('a', 'a.example')}${file('b', 'a.example')}`;
     const after = `rules:\n${file('a', 'b.example')}${file('b', 'b.example')}`;
