@@ -133,9 +133,11 @@ export function createGateway(
       const next = route(ruleSet, request.descriptor, tools.health.now(), number);
       if (!isCheckedRoute(next)) return carryOut(tools, ruleSet, request, next);
       const existence = await find(next);
+      if (existence === 'there') tools.ties.note(next, request.descriptor, number);
       const seeks = next.rule.seeksMissing || tieOf(next)?.type === 'content';
       if (existence === 'there' || (existence === 'missing' && !seeks)) return answerAtOnce(next.decision);
     }
+    tools.ties.note(first, request.descriptor, first.order[0] ?? 0);
     return answerAtOnce(first.decision);
   }
 }
@@ -147,9 +149,12 @@ function routeTied(tools: ProxyTools, ruleSet: RuleSet, { descriptor }: GatewayR
   const { order = [] } = first;
   if (order.length < 2 || first.decision.type !== 'redirect') return first;
   const only = ties.find(first, descriptor);
-  if (only !== undefined && only !== order[0])
-    return { ...route(ruleSet, descriptor, health.now(), only), order: [only] };
-  ties.note(first, descriptor, order[0] ?? 0);
+  if (only !== undefined) {
+    const next = only === order[0] ? first : route(ruleSet, descriptor, health.now(), only);
+    return { ...next, order: [only] };
+  }
+  // Where a redirect that is checked leads is not known yet.
+  if (!isCheckedRoute(first)) ties.note(first, descriptor, order[0] ?? 0);
   return first;
 }
 

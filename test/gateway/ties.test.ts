@@ -96,3 +96,27 @@ test('content comes from any upstream that has it', async () => {
   says[0] = 404;
   expect(await get('/other')).toMatchObject({ status: 404, body: 'from 0' });
 });
+
+test.each([
+  ['the index', '/repo/index'],
+  ['a member', '/repo/list'],
+])(
+  'redirects that are checked lead to one upstream for a snapshot, where the first lacks %s',
+  async (_, lacking) => {
+    const handler =
+      (lacks: string): Handler =>
+      ({ url }, response) =>
+        void response.writeHead(url === lacks ? 404 : 200).end();
+    const to = [(await startUpstream(handler(lacking))).origin, (await startUpstream(handler(''))).origin];
+    const redirected: Protocol<FileResource> = {
+      ...snapshots,
+      deliver: () => ({ type: 'redirect', status: 302 }),
+    };
+    const { origin } = await serve([
+      rule(redirected, { to, check: true, missing: 'next' }) as unknown as Rule,
+    ]);
+    const lead = async (path: string) => new URL((await ask(origin, path)).headers.location ?? '').origin;
+    const index = await lead('/repo/index');
+    expect(await lead('/repo/list')).toBe(index);
+  },
+);
