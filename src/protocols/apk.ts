@@ -15,6 +15,8 @@ export interface ApkIndex {
   readonly type: 'index';
   /** The path below the mount. */
   readonly path: string;
+  /** The query, without its `?`. */
+  readonly query?: string;
 }
 
 /** A package: `/<folder>/<arch>/<name>-<version>-r<release>.apk`. */
@@ -23,6 +25,8 @@ export interface ApkPackage {
   readonly type: 'package';
   /** The path below the mount. */
   readonly path: string;
+  /** The query, without its `?`. */
+  readonly query?: string;
 }
 
 /** A key that indexes are signed with, which people put into `/etc/apk/keys`: `/<folder>/<name>.rsa.pub`. */
@@ -31,6 +35,8 @@ export interface ApkKey {
   readonly type: 'key';
   /** The path below the mount. */
   readonly path: string;
+  /** The query, without its `?`. */
+  readonly query?: string;
 }
 
 /** Anything that is asked of an Alpine repository. */
@@ -50,13 +56,13 @@ export const apk: Protocol<ApkResource> = {
   // apk-tools, libfetch/http.c: 307 and 308 are errors.
   statuses: [302, 301, 303],
 
-  parse({ method, path }) {
+  parse({ method, path, query }) {
     if (method !== 'GET' && method !== 'HEAD') return undefined;
     const type = readType(path);
-    return type && { type, path };
+    return type && { type, path, ...(query && { query }) };
   },
 
-  format: ({ path }) => path,
+  format: ({ path, query }) => (query ? `${path}?${query}` : path),
 
   subject: ({ path }) => path,
 

@@ -17,6 +17,8 @@ export interface AptRelease {
   readonly type: 'release';
   /** The path below the mount. */
   readonly path: string;
+  /** The query, without its `?`. */
+  readonly query?: string;
 }
 
 /** An index, or anything else that a suite lists: `/dists/stable/main/binary-amd64/Packages.xz`. */
@@ -25,6 +27,8 @@ export interface AptIndex {
   readonly type: 'index';
   /** The path below the mount. */
   readonly path: string;
+  /** The query, without its `?`. */
+  readonly query?: string;
 }
 
 /** An index under its hash: `/dists/stable/main/binary-amd64/by-hash/SHA256/<hash>`. */
@@ -33,6 +37,8 @@ export interface AptContent {
   readonly type: 'content';
   /** The path below the mount. */
   readonly path: string;
+  /** The query, without its `?`. */
+  readonly query?: string;
 }
 
 /** A package, or a file of a source package: `/pool/main/t/tool/tool_1.0_amd64.deb`. */
@@ -41,6 +47,8 @@ export interface AptPackage {
   readonly type: 'package';
   /** The path below the mount. */
   readonly path: string;
+  /** The query, without its `?`. */
+  readonly query?: string;
 }
 
 /** A source for clients, which is made here: `/dists/stable.sources`, of a flat repository `/flat.sources`. */
@@ -109,14 +117,19 @@ export const apt: Protocol<AptResource> = {
     },
   },
 
-  parse({ method, path }) {
+  parse({ method, path, query }) {
     const resource = readAptPath(path);
-    if (!resource || method === 'GET' || method === 'HEAD') return resource;
-    return { type: 'write', path };
+    if (!resource) return undefined;
+    if (method !== 'GET' && method !== 'HEAD') return { type: 'write', path };
+    return query && resource.type !== 'sources' && resource.type !== 'key'
+      ? { ...resource, query }
+      : resource;
   },
 
-  format({ type, path }) {
-    return type === 'sources' || type === 'key' ? formatMade(type, path) : path;
+  format(resource) {
+    const { type, path } = resource;
+    if (type === 'sources' || type === 'key') return formatMade(type, path);
+    return 'query' in resource && resource.query ? `${path}?${resource.query}` : path;
   },
 
   subject: ({ path }) => path,

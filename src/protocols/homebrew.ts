@@ -17,6 +17,8 @@ export interface HomebrewBottle {
   readonly type: 'bottle';
   /** The path below the mount. */
   readonly path: string;
+  /** The query, without its `?`. */
+  readonly query?: string;
 }
 
 /** What bottles a version has, in a registry: `/v2/homebrew/core/<name>/manifests/<version>`. */
@@ -25,6 +27,8 @@ export interface HomebrewManifest {
   readonly type: 'manifest';
   /** The path below the mount. */
   readonly path: string;
+  /** The query, without its `?`. */
+  readonly query?: string;
 }
 
 /** A bottle in a registry: `/v2/homebrew/core/<name>/blobs/sha256:…`. */
@@ -33,6 +37,8 @@ export interface HomebrewBlob {
   readonly type: 'blob';
   /** The path below the mount. */
   readonly path: string;
+  /** The query, without its `?`. */
+  readonly query?: string;
 }
 
 /** A document of the JSON API: `/formula.jws.json`, `/cask/<name>.json`. */
@@ -41,6 +47,8 @@ export interface HomebrewDocument {
   readonly type: 'document';
   /** The path below the mount. */
   readonly path: string;
+  /** The query, without its `?`. */
+  readonly query?: string;
 }
 
 /** What git asks of a tap that it clones or fetches. */
@@ -94,20 +102,18 @@ export const homebrew: Protocol<HomebrewResource> = {
 
   parse({ method, path, query }) {
     if (!path.startsWith('/')) return undefined;
-    const service = query ? { query } : {};
     if (method === 'POST') {
       if (path.endsWith('/git-upload-pack')) return { type: 'tap', path };
       return path.endsWith('/git-receive-pack') ? { type: 'push', path } : undefined;
     }
     if (method !== 'GET' && method !== 'HEAD') return undefined;
     if (path.endsWith('/info/refs'))
-      return { type: query === 'service=git-receive-pack' ? 'push' : 'tap', path, ...service };
+      return { type: query === 'service=git-receive-pack' ? 'push' : 'tap', path, ...(query && { query }) };
     const type = readType(path);
-    return type && { type, path };
+    return type && { type, path, ...(query && { query }) };
   },
 
-  format: (resource) =>
-    'query' in resource && resource.query ? `${resource.path}?${resource.query}` : resource.path,
+  format: ({ path, query }) => (query ? `${path}?${query}` : path),
 
   subject: ({ path }) => path,
 

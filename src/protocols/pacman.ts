@@ -15,6 +15,8 @@ export interface PacmanDatabase {
   readonly type: 'database';
   /** The path below the mount. */
   readonly path: string;
+  /** The query, without its `?`. */
+  readonly query?: string;
 }
 
 /** A package: `/<folder>/<name>-<version>-<release>-<arch>.pkg.tar.zst`. */
@@ -23,6 +25,8 @@ export interface PacmanPackage {
   readonly type: 'package';
   /** The path below the mount. */
   readonly path: string;
+  /** The query, without its `?`. */
+  readonly query?: string;
 }
 
 /** The detached signature of a package. */
@@ -31,6 +35,8 @@ export interface PacmanSignature {
   readonly type: 'signature';
   /** The path below the mount. */
   readonly path: string;
+  /** The query, without its `?`. */
+  readonly query?: string;
 }
 
 /** Anything that pacman asks of a repository. */
@@ -46,13 +52,13 @@ export const pacman: Protocol<PacmanResource> = {
   name: 'pacman',
   subjects: 'path',
 
-  parse({ method, path }) {
+  parse({ method, path, query }) {
     if (method !== 'GET' && method !== 'HEAD') return undefined;
     const type = readType(path);
-    return type && { type, path };
+    return type && { type, path, ...(query && { query }) };
   },
 
-  format: ({ path }) => path,
+  format: ({ path, query }) => (query ? `${path}?${query}` : path),
 
   subject: ({ path }) => path,
 

@@ -62,6 +62,12 @@ testProtocol(apk, [
     path: '/caf%C3%A9/a-1-r0.apk',
     resource: { type: 'package', path: '/caf%C3%A9/a-1-r0.apk' },
   },
+  {
+    title: 'a package with a query',
+    path: '/a-1-r0.apk',
+    query: 'x=%2F',
+    resource: { type: 'package', path: '/a-1-r0.apk', query: 'x=%2F' },
+  },
   none('the root', '/'),
   none('a folder', `${folder}/`),
   none('an app', `${folder}/acme.apk`),

@@ -44,6 +44,8 @@ testProtocol(homebrew, [
   some('bottle', 'a bottle that was built anew', '/acme-cli-1.2.0_1.x86_64_linux.bottle.2.tar.gz'),
   some('bottle', 'a bottle with an encoded plus', '/libsigc%2B%2B-3.6.0.sonoma.bottle.tar.gz'),
   some('bottle', 'a bottle of a versioned formula', '/openssl%403-3.5.0.all.bottle.tar.gz'),
+  some('bottle', 'a bottle with a query', bottle, { query: 'x=%2F' }),
+  some('document', 'all formulae with a query', '/formula.jws.json', { query: 'x=%2F' }),
   some('manifest', 'a manifest', '/v2/homebrew/core/wget/manifests/1.25.0-1'),
   some('manifest', 'a manifest by digest', `/v2/homebrew/core/openssl/3/manifests/sha256:${sha}`),
   some('manifest', 'a manifest below a domain', '/wget/manifests/1.25.0'),

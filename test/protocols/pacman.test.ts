@@ -55,6 +55,12 @@ testProtocol(pacman, [
     path: '/caf%C3%A9/a-1-1-any.pkg.tar.zst',
     resource: { type: 'package', path: '/caf%C3%A9/a-1-1-any.pkg.tar.zst' },
   },
+  {
+    title: 'a database with a query',
+    path: '/acme.db',
+    query: 'x=%2F',
+    resource: { type: 'database', path: '/acme.db', query: 'x=%2F' },
+  },
   none('the root', '/'),
   none('a folder', `${folder}/`),
   none('a database without a name', `${folder}/.db`),
