@@ -8,3 +8,8 @@ export function refusePlainly({ status, message, headers }: Refusal): Answer {
     body: `${message}\n`,
   };
 }
+
+/** A refusal of every method that changes something, where nothing but reading is possible. */
+export function refuseWriting(message: string): Answer {
+  return refusePlainly({ status: 405, message, headers: { allow: 'GET, HEAD' } });
+}

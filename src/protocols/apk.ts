@@ -5,7 +5,7 @@
  * @see https://gitlab.alpinelinux.org/alpine/apk-tools/-/blob/master/doc/apk-repositories.5.scd
  * @module
  */
-import { refusePlainly } from '../core/plain-refusal.ts';
+import { refusePlainly, refuseWriting } from '../core/plain-refusal.ts';
 import type { Protocol } from '../core/protocol.ts';
 import { toPurlText } from './_purl-text.ts';
 
@@ -39,8 +39,16 @@ export interface ApkKey {
   readonly query?: string;
 }
 
+/** A request that would change a repository. */
+export interface ApkWrite {
+  /** The kind of resource. */
+  readonly type: 'write';
+  /** The path below the mount. */
+  readonly path: string;
+}
+
 /** Anything that is asked of an Alpine repository. */
-export type ApkResource = ApkIndex | ApkPackage | ApkKey;
+export type ApkResource = ApkIndex | ApkPackage | ApkKey | ApkWrite;
 
 const FILE = /^(?:[\w@.+~:-]|%(?:2[Bb]|3[Aa]|40|7[Ee]))+$/;
 // OpenWrt writes it small.
@@ -48,6 +56,8 @@ const INDEX = /^(?:APKINDEX\.tar\.gz|[Pp]ackages\.adb)$/;
 const KEY = /\.rsa\.pub$/;
 // apk-package(5): a version starts with a digit and ends with its release; a `pkgname-spec` may add a hash.
 const PACKAGE = /^(.+)-(\d[^-]*-r\d+)(?:\.[\da-f]+)?\.apk$/;
+
+const READ_ONLY = refuseWriting('This address is for installing; publish to the repository itself.');
 
 /** The protocol of Alpine repositories. */
 export const apk: Protocol<ApkResource> = {
@@ -57,12 +67,13 @@ export const apk: Protocol<ApkResource> = {
   statuses: [302, 301, 303],
 
   parse({ method, path, query }) {
-    if (method !== 'GET' && method !== 'HEAD') return undefined;
     const type = readType(path);
+    if (type && method !== 'GET' && method !== 'HEAD') return { type: 'write', path };
     return type && { type, path, ...(query && { query }) };
   },
 
-  format: ({ path, query }) => (query ? `${path}?${query}` : path),
+  format: (resource) =>
+    'query' in resource && resource.query ? `${resource.path}?${resource.query}` : resource.path,
 
   subject: ({ path }) => path,
 
@@ -70,13 +81,14 @@ export const apk: Protocol<ApkResource> = {
 
   // The index has the checksum of every package.
   tie({ type, path }) {
-    if (type === 'key') return undefined;
+    if (type === 'key' || type === 'write') return undefined;
     if (type === 'package') return { type: 'content' };
     return { type: 'index', of: path.slice(0, path.lastIndexOf('/')) };
   },
 
   // An index is signed and has the checksum of every package, and apk asks for each at the repository it was told of.
-  deliver: () => ({ type: 'redirect', status: 302 }),
+  deliver: ({ type }) =>
+    type === 'write' ? { type: 'respond', answer: READ_ONLY } : { type: 'redirect', status: 302 },
 
   refuse: refusePlainly,
 
@@ -93,7 +105,7 @@ export const apk: Protocol<ApkResource> = {
   usage: (subject, publicUrl) => `wget '${publicUrl}${subject}'`,
 };
 
-function readType(path: string): ApkResource['type'] | undefined {
+function readType(path: string): Exclude<ApkResource, ApkWrite>['type'] | undefined {
   const file = path.slice(path.lastIndexOf('/') + 1);
   if (!path.startsWith('/') || !FILE.test(file)) return undefined;
   if (INDEX.test(file)) return 'index';

@@ -4,7 +4,7 @@
  * @see https://wiki.debian.org/DebianRepository/Format
  * @module
  */
-import { refusePlainly } from '../core/plain-refusal.ts';
+import { refusePlainly, refuseWriting } from '../core/plain-refusal.ts';
 import type { Answer, Protocol, RuleContext, Tools } from '../core/protocol.ts';
 import { leaveDocument, readDocument } from '../core/read-document.ts';
 import { armorKeys, KEY_BLOCK, readKeyring } from './_apt-key.ts';
@@ -94,6 +94,8 @@ const MAX_RELEASE = 4_194_304;
 const BINARY = /^([a-z\d][a-z\d+.-]+)_([\w.+:~-]+)_([a-z\d-]+)\.(?:deb|udeb|ddeb)$/;
 const SOURCE = /^([a-z\d][a-z\d+.-]+)_([\w.+:~-]+)\.dsc$/;
 
+const READ_ONLY = refuseWriting('This address is for installing; publish to the repository itself.');
+
 /** The protocol of Debian repositories. */
 export const apt: Protocol<AptResource> = {
   name: 'apt',
@@ -154,13 +156,8 @@ export const apt: Protocol<AptResource> = {
 
   deliver(resource, { options }) {
     switch (resource.type) {
-      case 'write': {
-        const message = 'This address is for installing; publish to the repository itself.';
-        return {
-          type: 'respond',
-          answer: refusePlainly({ status: 405, message, headers: { allow: 'GET, HEAD' } }),
-        };
-      }
+      case 'write':
+        return { type: 'respond', answer: READ_ONLY };
       case 'sources':
       case 'key':
         return { type: 'carry' };

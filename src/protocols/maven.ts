@@ -5,7 +5,7 @@
  * @module
  */
 
-import { refusePlainly } from '../core/plain-refusal.ts';
+import { refusePlainly, refuseWriting } from '../core/plain-refusal.ts';
 import type { Protocol } from '../core/protocol.ts';
 
 /** A file of one version: a jar, a POM, or what stands beside it, such as a checksum. */
@@ -125,8 +125,7 @@ export const maven: Protocol<MavenResource> = {
       }
       case 'write': {
         const message = 'This address is for resolving; deploy to the repository itself.';
-        const headers = { allow: 'GET, HEAD' };
-        return { type: 'respond', answer: refusePlainly({ status: 405, message, headers }) };
+        return { type: 'respond', answer: refuseWriting(message) };
       }
       default:
         // Nothing names an address, and clients resolve against the one they asked.

@@ -6,7 +6,7 @@
  * @module
  */
 import type { Options } from '../core/options.ts';
-import { refusePlainly } from '../core/plain-refusal.ts';
+import { refusePlainly, refuseWriting } from '../core/plain-refusal.ts';
 import type { Answer, Protocol } from '../core/protocol.ts';
 import { findNar, type Nar, narPath, rewriteNarInfo } from './_nix-nar.ts';
 import { findTarball } from './_nix-tarball.ts';
@@ -159,11 +159,7 @@ export const nix: Protocol<NixResource> = {
 
 const REDIRECT = { type: 'redirect', status: 302 } as const;
 
-const READ_ONLY = refusePlainly({
-  status: 405,
-  message: 'Store paths are only read here; upload them to the cache itself.',
-  headers: { allow: 'GET, HEAD' },
-});
+const READ_ONLY = refuseWriting('Store paths are only read here; upload them to the cache itself.');
 
 function describeCache({ priority, store = '/nix/store' }: Options): Answer {
   const body = `StoreDir: ${store}\nWantMassQuery: 1\nPriority: ${priority}\n`;

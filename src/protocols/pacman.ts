@@ -5,7 +5,7 @@
  * @see https://man.archlinux.org/man/repo-add.8
  * @module
  */
-import { refusePlainly } from '../core/plain-refusal.ts';
+import { refusePlainly, refuseWriting } from '../core/plain-refusal.ts';
 import type { Protocol } from '../core/protocol.ts';
 import { toPurlText } from './_purl-text.ts';
 
@@ -39,13 +39,23 @@ export interface PacmanSignature {
   readonly query?: string;
 }
 
+/** A request that would change a repository. */
+export interface PacmanWrite {
+  /** The kind of resource. */
+  readonly type: 'write';
+  /** The path below the mount. */
+  readonly path: string;
+}
+
 /** Anything that pacman asks of a repository. */
-export type PacmanResource = PacmanDatabase | PacmanPackage | PacmanSignature;
+export type PacmanResource = PacmanDatabase | PacmanPackage | PacmanSignature | PacmanWrite;
 
 // PKGBUILD(5), "pkgname" and "pkgver"; mirrors and proxies encode `:` and `+`, and some `@` and `~`.
 const NAME = /^(?:[\w@.+~:-]|%(?:2[Bb]|3[Aa]|40|7[Ee]))+$/;
 const DATABASE = /\.(db|files|links)(?:\.tar(?:\.[a-z\d]+)?)?(\.sig)?$/;
 const PACKAGE = /\.pkg\.tar(?:\.[a-z\d]+)?(\.sig)?$/;
+
+const READ_ONLY = refuseWriting('This address is for installing; publish to the repository itself.');
 
 /** The protocol of pacman repositories. */
 export const pacman: Protocol<PacmanResource> = {
@@ -53,12 +63,13 @@ export const pacman: Protocol<PacmanResource> = {
   subjects: 'path',
 
   parse({ method, path, query }) {
-    if (method !== 'GET' && method !== 'HEAD') return undefined;
     const type = readType(path);
+    if (type && method !== 'GET' && method !== 'HEAD') return { type: 'write', path };
     return type && { type, path, ...(query && { query }) };
   },
 
-  format: ({ path, query }) => (query ? `${path}?${query}` : path),
+  format: (resource) =>
+    'query' in resource && resource.query ? `${resource.path}?${resource.query}` : resource.path,
 
   subject: ({ path }) => path,
 
@@ -66,6 +77,7 @@ export const pacman: Protocol<PacmanResource> = {
 
   // A package has its checksum in the database, and is of one build; the lists of a repository are of one moment.
   tie({ type, path }) {
+    if (type === 'write') return undefined;
     if (type !== 'database') return { type: 'content' };
     const database = DATABASE.exec(path);
     const opens = database?.[1] === 'db' && database[2] === undefined;
@@ -73,7 +85,8 @@ export const pacman: Protocol<PacmanResource> = {
   },
 
   // Signatures and checksums cover every byte, and pacman asks for each file at the server it was told of.
-  deliver: () => ({ type: 'redirect', status: 302 }),
+  deliver: ({ type }) =>
+    type === 'write' ? { type: 'respond', answer: READ_ONLY } : { type: 'redirect', status: 302 },
 
   refuse: refusePlainly,
 
@@ -92,7 +105,7 @@ function fileOf(path: string): string {
   return path.slice(path.lastIndexOf('/') + 1);
 }
 
-function readType(path: string): PacmanResource['type'] | undefined {
+function readType(path: string): Exclude<PacmanResource, PacmanWrite>['type'] | undefined {
   const file = fileOf(path);
   if (!path.startsWith('/') || !NAME.test(file)) return undefined;
   const database = DATABASE.exec(file);

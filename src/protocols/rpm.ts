@@ -6,7 +6,7 @@
  * @module
  */
 import type { OptionShape } from '../core/options.ts';
-import { refusePlainly } from '../core/plain-refusal.ts';
+import { refusePlainly, refuseWriting } from '../core/plain-refusal.ts';
 import type { Answer, Lead, Neighbour, Protocol, RuleContext, Tie, Tools } from '../core/protocol.ts';
 import { toBaseUrl, toKeyUrl, writeRepoFile } from './_rpm-repo-file.ts';
 
@@ -57,8 +57,16 @@ export interface RpmMirrors {
   readonly asked?: true;
 }
 
+/** A request that would change a repository. */
+export interface RpmWrite {
+  /** The kind of resource. */
+  readonly type: 'write';
+  /** The path below the mount. */
+  readonly path: string;
+}
+
 /** Anything that a client asks of a repository. */
-export type RpmResource = RpmFile | RpmFolderRepo | RpmRepo | RpmRepoKey | RpmMirrors;
+export type RpmResource = RpmFile | RpmFolderRepo | RpmRepo | RpmRepoKey | RpmMirrors | RpmWrite;
 
 const ROOT_REPO = /^\/([\w.:-]+|[\w.-]+(?:%3[Aa][\w.-]+)+)\.repo(\.key)?$/;
 /** The lengths of the checksums that createrepo_c puts in front of names (`--unique-md-filenames`): MD5 to SHA-512. */
@@ -121,6 +129,8 @@ const OPTIONS: OptionShape = {
   },
 };
 
+const READ_ONLY = refuseWriting('This address is for installing; publish to the repository itself.');
+
 /** The protocol of RPM repositories. */
 export const rpm: Protocol<RpmResource> = {
   name: 'rpm',
@@ -128,10 +138,10 @@ export const rpm: Protocol<RpmResource> = {
   options: OPTIONS,
 
   parse({ method, path, query }) {
-    if (method !== 'GET' && method !== 'HEAD') return undefined;
+    if (method !== 'GET' && method !== 'HEAD') return readWrite(path);
     const [, name, key] = ROOT_REPO.exec(path) ?? [];
     if (name !== undefined) return { type: key === undefined ? 'repo' : 'repo-key', name };
-    const type = ENDS.find(([end]) => end.test(path))?.[1];
+    const type = readType(path);
     if (type === undefined || !path.startsWith('/')) return undefined;
     if (type === 'folder-repo') return { type, path };
     if (type === 'mirrorlist' || type === 'metalink')
@@ -149,6 +159,7 @@ export const rpm: Protocol<RpmResource> = {
       case 'metalink':
         return resource.asked ? `${resource.path}?repo=` : resource.path;
       case 'folder-repo':
+      case 'write':
         return resource.path;
       default:
         return resource.query ? `${resource.path}?${resource.query}` : resource.path;
@@ -171,6 +182,8 @@ export const rpm: Protocol<RpmResource> = {
       case 'mirrorlist':
       case 'metalink':
         return { type: 'respond', answer: answerMirrors(resource, context) };
+      case 'write':
+        return { type: 'respond', answer: READ_ONLY };
       default:
         // What is in a repository is relative to the address that clients asked (librepo, libzypp).
         return { type: 'redirect', status: 302 };
@@ -189,6 +202,18 @@ export const rpm: Protocol<RpmResource> = {
 
   usage: (subject, publicUrl) => `dnf --repofrompath='try,${publicUrl}${subject}' --repo=try repoquery`,
 };
+
+function readType(path: string): (typeof ENDS)[number][1] | undefined {
+  return ENDS.find(([end]) => end.test(path))?.[1];
+}
+
+/** What nothing but a repository has; other names may be those of other protocols, which take more methods. */
+function readWrite(path: string): RpmWrite | undefined {
+  const type = path.startsWith('/') ? readType(path) : undefined;
+  return type === 'package' || type === 'index' || type === 'signature' || type === 'metadata'
+    ? { type: 'write', path }
+    : undefined;
+}
 
 /**
  * A repository is a snapshot: `repomd.xml` has the checksums of everything else, and what is not named by its own

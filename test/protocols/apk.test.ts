@@ -79,7 +79,13 @@ testProtocol(apk, [
   none('another key', '/keys/acme.pub'),
   none('an encoded slash', `${folder}/a%2Fb-1-r0.apk`),
   none('a path without a slash', 'APKINDEX.tar.gz'),
-  none('an upload', `${folder}/acme-1.2.0-r0.apk`, 'PUT'),
+  {
+    title: 'an upload',
+    method: 'PUT',
+    path: `${folder}/acme-1.2.0-r0.apk`,
+    resource: { type: 'write', path: `${folder}/acme-1.2.0-r0.apk` },
+  },
+  none('an upload of anything else', `${folder}/acme.apk`, 'PUT'),
 ]);
 
 test.each(['index', 'package', 'key'] as const)('a %s is redirected with 302', (type) => {
@@ -139,4 +145,14 @@ test.each([301, 302, 303, 307, 308])(
 
 test('what is renamed to something else has no package URL', () => {
   expect(apk.purl?.({ type: 'package', path: '/x' }, '')).toBeUndefined();
+});
+
+test('what would change a repository is refused', () => {
+  const resource = apk.parse({ method: 'DELETE', path: '/x86_64/APKINDEX.tar.gz' });
+  const context = contextOf('auto', upstreamOf('https://a.example'));
+  expect(resource && apk.deliver(resource, context)).toMatchObject({
+    type: 'respond',
+    answer: { status: 405, headers: { allow: 'GET, HEAD' } },
+  });
+  expect(resource && apk.tie?.(resource)).toBeUndefined();
 });

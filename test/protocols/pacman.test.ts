@@ -72,7 +72,13 @@ testProtocol(pacman, [
   none('an encoded slash', `${folder}/a%2Fb-1-1-any.pkg.tar.zst`),
   none('a control character', `${folder}/a%0Ab-1-1-any.pkg.tar.zst`),
   none('a path without a slash', 'acme.db'),
-  none('an upload', `${folder}/acme.db`, 'PUT'),
+  {
+    title: 'an upload',
+    method: 'PUT',
+    path: `${folder}/acme.db`,
+    resource: { type: 'write', path: `${folder}/acme.db` },
+  },
+  none('an upload of anything else', `${folder}/acme.txt`, 'PUT'),
 ]);
 
 const kinds = ['database', 'package', 'signature'] as const;
@@ -127,4 +133,14 @@ test.each([
     location: `https://mirror.example/arch/x86_64/acme/${file}`,
     params: { repo: 'acme', arch: 'x86_64', file },
   });
+});
+
+test('what would change a repository is refused', () => {
+  const resource = pacman.parse({ method: 'DELETE', path: '/acme.db' });
+  const context = contextOf('auto', upstreamOf('https://a.example'));
+  expect(resource && pacman.deliver(resource, context)).toMatchObject({
+    type: 'respond',
+    answer: { status: 405, headers: { allow: 'GET, HEAD' } },
+  });
+  expect(resource && pacman.tie?.(resource)).toBeUndefined();
 });

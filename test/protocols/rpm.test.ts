@@ -115,7 +115,13 @@ testProtocol(rpm, [
   none('a medium without a number', '/media/media'),
   none('another case', '/el/ACME-1.0-1.noarch.RPM'),
   none('an encoded slash', '/el%2Frepodata%2Frepomd.xml'),
-  none('a write', '/acme-1.0-1.noarch.rpm', 'PUT'),
+  {
+    title: 'an upload',
+    method: 'PUT',
+    path: '/acme-1.0-1.noarch.rpm',
+    resource: { type: 'write', path: '/acme-1.0-1.noarch.rpm' },
+  },
+  none('an upload of what others may have', '/el/content', 'PUT'),
 ]);
 
 test.each<[resource: RpmResource, shown: string]>([
@@ -365,4 +371,14 @@ describe('a repository', () => {
     expect(headers['content-type']).toContain('text/plain');
     expect(body).not.toBe('');
   });
+});
+
+test('what would change a repository is refused', () => {
+  const resource = rpm.parse({ method: 'DELETE', path: '/repodata/repomd.xml' });
+  const context = contextOf('auto', upstreamOf('https://a.example'));
+  expect(resource && rpm.deliver(resource, context)).toMatchObject({
+    type: 'respond',
+    answer: { status: 405, headers: { allow: 'GET, HEAD' } },
+  });
+  expect(resource && rpm.tie?.(resource)).toBeUndefined();
 });
