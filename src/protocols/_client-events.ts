@@ -119,12 +119,12 @@ function flatten(event: JsonObject): JsonObject | undefined {
   const entries: [string, unknown][] = [];
   const visit = (value: unknown, name: string, depth: number): boolean => {
     if (typeof value !== 'object' || value === null) {
-      if (isKept(name)) entries.push([name, value]);
+      entries.push([name, value]);
       return true;
     }
     if (depth > MAX_DEPTH) return false;
     const inside = name === '' ? '' : `${name}.`;
-    return Object.entries(value).every(([key, item]) => visit(item, inside + key, depth + 1));
+    return Object.entries(value).every(([key, item]) => !isKept(key) || visit(item, inside + key, depth + 1));
   };
   return visit(event, '', 1) ? Object.fromEntries(entries) : undefined;
 }

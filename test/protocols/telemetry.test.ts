@@ -53,6 +53,11 @@ describe('a body', () => {
       '$remote_address=192.0.2.1',
     ],
     [
+      'with an address in another form or place, which is not kept either',
+      '{"$remote_address":{"ip":"192.0.2.1"},"client":{"$remote_address":"192.0.2.1","os":"linux"}}',
+      [{ 'client.os': 'linux' }],
+    ],
+    [
       'with hostile names',
       '{"__proto__":{"x":1},"constructor":2}',
       [JSON.parse('{"__proto__.x":1,"constructor":2}')],
