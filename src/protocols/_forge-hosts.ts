@@ -1,3 +1,4 @@
+import { suggest } from '../core/suggest.ts';
 import { formatForge } from './_forge-paths.ts';
 import type { ForgeArchive, ForgeKind, ForgeRaw, ForgeResource } from './_forge-resources.ts';
 
@@ -176,9 +177,11 @@ const TELLING = /^(bitbucket|forgejo|gitea|github|gitlab)\./;
  * address, which has the same paths as there are here.
  */
 export function readTarget(text: string): ShortTarget | string | undefined {
-  const [, prefix = '', rest = ''] = /^([a-z-]+):(?!\/\/)(.*)$/s.exec(text) ?? [];
+  // Digits are a port.
+  const [, prefix = '', rest = ''] = /^([a-z][a-z-]*):(?!\/\/|\d+(?:\/|$))(.*)$/is.exec(text) ?? [];
   const known = Object.hasOwn(PREFIXES, prefix) ? PREFIXES[prefix] : undefined;
   if (known) return fromPrefix(prefix, rest, ...known);
+  if (prefix !== '') return explainPrefix(prefix);
   if (/(?:[:*]|\{[+/.]?)(?:tag|file)(?![$\w])/.test(text)) return { url: text, kind: 'address' };
   const host = /^(?:https?:\/\/)?([^/?#]*)/i.exec(text)?.[1]?.toLowerCase() ?? '';
   const kind = Object.hasOwn(HOSTS, host) ? HOSTS[host] : undefined;
@@ -199,6 +202,13 @@ function fromPrefix(
   if (rest === '' || rest.startsWith('/'))
     return `\`${prefix}:${rest}\` names no project; write it behind the colon, as in \`${prefix}:owner/project\`.`;
   return { url: withoutGit(base + rest), kind };
+}
+
+function explainPrefix(prefix: string): string {
+  const names = Object.keys(PREFIXES);
+  const near = suggest(prefix, names);
+  const known = names.map((name) => `\`${name}\``).join(', ');
+  return `There is no kind of host \`${prefix}\`; ${near ? `did you mean \`${near}\`?` : `there is ${known}.`}`;
 }
 
 function withScheme(address: string): string {
