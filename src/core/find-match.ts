@@ -129,10 +129,9 @@ function readParams(
   }
   for (const condition of query) {
     const value = findParameter(text ?? '', condition.key);
-    if (value === undefined) {
-      if (condition.optional) continue;
-      return undefined;
-    }
+    // A form sends what nobody has filled in as empty.
+    if (condition.optional && !value) continue;
+    if (value === undefined) return undefined;
     const captured: string[] = [];
     if (!matchElements(condition.elements, 0, value, 0, value.length, captured)) return undefined;
     if (!condition.names.every((name, index) => put(params, name, captured[index] as string)))
