@@ -1,3 +1,5 @@
+import { FILE_NAME } from './_file-name.ts';
+
 /** What the name of a bottle's file says. */
 export interface BottleName {
   /** The formula's name, as the path has it. */
@@ -18,15 +20,13 @@ export interface ImageName {
   readonly version: string;
 }
 
-// Homebrew, Library/Homebrew/bottle.rb, `Filename#url_encode`: `+` and `@` come encoded.
-const FILE = /^(?:[\w@.+~:-]|%(?:2[Bb]|3[Aa]|40|7[Ee]))+$/;
 const BOTTLE = /\.([a-z\d]+(?:_[a-z\d]+)*)\.bottle(?:\.(\d+))?\.tar\.gz$/;
 
 const TEXT = /^[\w.-]+$/;
 
 /** Reads `<name>-<version>.<tag>.bottle[.<rebuild>].tar.gz`; `undefined` for another file. */
 export function readBottle(file: string): BottleName | undefined {
-  const found = FILE.test(file) ? BOTTLE.exec(file) : null;
+  const found = FILE_NAME.test(file) ? BOTTLE.exec(file) : null;
   if (!found) return undefined;
   const stem = file.slice(0, found.index);
   // Names have hyphens, and some versions (`2025-12-02`); mostly the first hyphen before a digit parts them.

@@ -7,6 +7,7 @@
  */
 import { refusePlainly, refuseWriting } from '../core/plain-refusal.ts';
 import type { Protocol } from '../core/protocol.ts';
+import { FILE_NAME } from './_file-name.ts';
 import { toPurlText } from './_purl-text.ts';
 
 /** What a repository has: `/<folder>/<arch>/APKINDEX.tar.gz`, or `Packages.adb` of version 3. */
@@ -50,7 +51,6 @@ export interface ApkWrite {
 /** Anything that is asked of an Alpine repository. */
 export type ApkResource = ApkIndex | ApkPackage | ApkKey | ApkWrite;
 
-const FILE = /^(?:[\w@.+~:-]|%(?:2[Bb]|3[Aa]|40|7[Ee]))+$/;
 // OpenWrt writes it small.
 const INDEX = /^(?:APKINDEX\.tar\.gz|[Pp]ackages\.adb)$/;
 const KEY = /\.rsa\.pub$/;
@@ -107,7 +107,7 @@ export const apk: Protocol<ApkResource> = {
 
 function readType(path: string): Exclude<ApkResource, ApkWrite>['type'] | undefined {
   const file = path.slice(path.lastIndexOf('/') + 1);
-  if (!path.startsWith('/') || !FILE.test(file)) return undefined;
+  if (!path.startsWith('/') || !FILE_NAME.test(file)) return undefined;
   if (INDEX.test(file)) return 'index';
   if (PACKAGE.test(file)) return 'package';
   return KEY.test(file) && file.length > '.rsa.pub'.length ? 'key' : undefined;

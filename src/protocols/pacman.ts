@@ -7,6 +7,7 @@
  */
 import { refusePlainly, refuseWriting } from '../core/plain-refusal.ts';
 import type { Protocol } from '../core/protocol.ts';
+import { FILE_NAME } from './_file-name.ts';
 import { toPurlText } from './_purl-text.ts';
 
 /** What a repository has: `/<folder>/core.db`, the lists of files and links, and their signatures. */
@@ -50,8 +51,6 @@ export interface PacmanWrite {
 /** Anything that pacman asks of a repository. */
 export type PacmanResource = PacmanDatabase | PacmanPackage | PacmanSignature | PacmanWrite;
 
-// PKGBUILD(5), "pkgname" and "pkgver"; mirrors and proxies encode `:` and `+`, and some `@` and `~`.
-const NAME = /^(?:[\w@.+~:-]|%(?:2[Bb]|3[Aa]|40|7[Ee]))+$/;
 const DATABASE = /\.(db|files|links)(?:\.tar(?:\.[a-z\d]+)?)?(\.sig)?$/;
 const PACKAGE = /\.pkg\.tar(?:\.[a-z\d]+)?(\.sig)?$/;
 
@@ -107,7 +106,7 @@ function fileOf(path: string): string {
 
 function readType(path: string): Exclude<PacmanResource, PacmanWrite>['type'] | undefined {
   const file = fileOf(path);
-  if (!path.startsWith('/') || !NAME.test(file)) return undefined;
+  if (!path.startsWith('/') || !FILE_NAME.test(file)) return undefined;
   const database = DATABASE.exec(file);
   if (database) return database.index > 0 ? 'database' : undefined;
   const found = PACKAGE.exec(file);
