@@ -39,6 +39,8 @@ export type OptionType = {
   | {
       /** A mapping whose names are the user's own. */
       readonly type: 'map';
+      /** What a name must look like, linear and anchored, and what must stand there; any name when left out. */
+      readonly names?: { readonly pattern: RegExp; readonly expected: string };
       /** What each of its values is. */
       readonly of: OptionType;
     }
@@ -92,8 +94,12 @@ function checkValue(
     for (const [index, item] of (value as readonly unknown[]).entries())
       checkValue(type.of, item, [...key, index], report);
   else if (type.type === 'map')
-    for (const [name, item] of Object.entries(value as Options))
+    for (const [name, item] of Object.entries(value as Options)) {
+      const { names } = type;
+      if (names && !names.pattern.test(name))
+        report('invalid_value', [...key, name], `\`${name}\` cannot stand here. Write ${names.expected}.`);
       checkValue(type.of, item, [...key, name], report);
+    }
 }
 
 function checkRecord(

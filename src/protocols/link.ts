@@ -18,6 +18,8 @@ export interface Link {
 }
 
 const NAME = /^\/([^/]+(?:\/[^/]+)*)\/?$/;
+// A name that a request can have: no empty segment, none of dots, and no query.
+const WRITTEN = /^(?!\.{1,2}(?:\/|$))[^/?#]+(?:\/(?!\.{1,2}(?:\/|$))[^/?#]+)*$/;
 
 /** The protocol of short links. */
 export const link: Protocol<Link> = {
@@ -28,6 +30,10 @@ export const link: Protocol<Link> = {
   options: {
     links: {
       type: 'map',
+      names: {
+        pattern: WRITTEN,
+        expected: 'a path without a slash at its ends, such as `docs` or `team/chat`',
+      },
       of: {
         type: 'text',
         pattern: WEB_ADDRESS,
@@ -52,7 +58,7 @@ export const link: Protocol<Link> = {
   subject: ({ name }) => name,
 
   patterns(options) {
-    const names = Object.keys(linksOf(options));
+    const names = Object.keys(linksOf(options)).filter((name) => WRITTEN.test(name));
     return names.length === 0 ? undefined : names.map(escapePattern);
   },
 

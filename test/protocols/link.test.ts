@@ -183,6 +183,7 @@ test('where a rule has no names, nothing is led anywhere', () => {
 describe('a mistake is told with its place', () => {
   const address =
     'Write an address with its scheme, such as `https://docs.acme.example/start`, and what is not ASCII percent-encoded.';
+  const name = 'Write a path without a slash at its ends, such as `docs` or `team/chat`.';
 
   test.each([
     ['docs: docs.acme.example', `6:15 invalid_value: ${address}`],
@@ -196,10 +197,12 @@ describe('a mistake is told with its place', () => {
     ['docs: "https://acme.example/\\r\\nx: y"', `6:15 invalid_value: ${address}`],
     ['docs: "https:\\\\\\\\acme.example"', `6:15 invalid_value: ${address}`],
     ['docs: 5', `6:15 invalid_value: ${address}`],
-    [
-      '/docs: https://docs.acme.example',
-      '5:7 invalid_match: The pattern is matched on a name; write it without the slash: `docs`.',
-    ],
+    ['/docs: https://docs.acme.example', `6:16 invalid_value: \`/docs\` cannot stand here. ${name}`],
+    ['docs/: https://docs.acme.example', `6:16 invalid_value: \`docs/\` cannot stand here. ${name}`],
+    ['a//b: https://docs.acme.example', `6:15 invalid_value: \`a//b\` cannot stand here. ${name}`],
+    ['a/../b: https://docs.acme.example', `6:17 invalid_value: \`a/../b\` cannot stand here. ${name}`],
+    ['a?b: https://docs.acme.example', `6:14 invalid_value: \`a?b\` cannot stand here. ${name}`],
+    ['"": https://docs.acme.example', `6:13 invalid_value: \`\` cannot stand here. ${name}`],
   ])('%s', (entry, expected) => {
     const text = `rules:
   - protocol: link
