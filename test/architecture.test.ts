@@ -13,14 +13,15 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   adapters: ['core', 'gateway'],
   logs: ['core'],
   'known-clients': ['core'],
-  cli: ['core', 'protocols', 'gateway', 'rules', 'adapters', 'logs', 'known-clients', '../package.json'],
+  verify: ['core', 'gateway'],
+  cli: ['core', 'protocols', 'gateway', 'rules', 'adapters', 'logs', 'known-clients', 'verify', '../package.json'],
 };
 
 /** Where alone each of these may stand. */
 const onlyIn: readonly (readonly [what: RegExp, where: RegExp])[] = [
   [/^path-to-regexp$/, /^core\/path\.ts$/],
   [/^zod(\/|$)/, /^rules\/schema\.ts$/],
-  [/^yaml$/, /^rules\//],
+  [/^yaml$/, /^(rules\/|verify\/helm\.ts$)/],
   [/^re2js$/, /^rules\/regexp\.ts$/],
   [/^commander$/, /^cli\//],
   [/^node:/, /^(cli|adapters|rules(?!\/schema\.ts)|gateway\/.*node)/],

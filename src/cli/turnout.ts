@@ -11,6 +11,7 @@ import { addReplay } from './replay.ts';
 import { addRollback } from './rollback.ts';
 import { addRules } from './rules.ts';
 import { addServe } from './serve.ts';
+import { addVerify } from './verify.ts';
 
 const program = new Command('turnout')
   .description('Keep your download addresses for ever and move what is behind them with one line.')
@@ -30,8 +31,9 @@ Examples:
   $ turnout diff turnout.yaml new.yaml              say what other rules do differently
   $ turnout replay access.log --rules new.yaml      say which requests of a log they would change
   $ turnout rollback                                go back to the rules of before
+  $ turnout verify --rule images --to quay.io/acme  say whether another upstream serves the same
 
-Exit codes: 0 all is well, 1 check found mistakes, or diff or replay a change, 2 the command could not do its work.`,
+Exit codes: 0 all is well, 1 check found mistakes, verify differences, diff or replay a change, 2 the command could not do its work.`,
   );
 
 addInit(program);
@@ -43,6 +45,7 @@ addRules(program);
 addRollback(program);
 addDiff(program);
 addReplay(program);
+addVerify(program);
 
 // Whoever reads the output may leave; that ends neither a download nor the program with a stack trace.
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});

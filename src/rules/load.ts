@@ -1,4 +1,5 @@
 import type { Protocol } from '../core/protocol.ts';
+import type { Rule } from '../core/rule.ts';
 import type { Environment } from './expand.ts';
 import { fileRules } from './file.ts';
 import { followRules, type LiveRules } from './follow.ts';
@@ -26,6 +27,8 @@ export interface LoadOptions extends SourceHooks, KeeperOptions {
   readonly env?: Environment | undefined;
   /** The protocols that rules may name. Default every protocol of this package. */
   readonly protocols?: readonly Protocol[] | undefined;
+  /** Changes the rules before they are compiled, as `parseRules` does. Default as they are. */
+  readonly transform?: ((rules: readonly Rule[]) => readonly Rule[]) | undefined;
 }
 
 /**
@@ -44,7 +47,7 @@ export async function loadRules(from: string | RuleStore, options: LoadOptions =
   const store = typeof from === 'string' ? fileRules(from) : from;
   const { name, commands } = store;
   const { watch = false, poll = 1000, timeout = 10_000, env = process.env, protocols, ...rest } = options;
-  const { cache, history, ...hooks } = rest;
+  const { cache, history, transform, ...hooks } = rest;
   const { regexp } = await import('./regexp.ts');
   return followRules(store, {
     ...hooks,
@@ -52,6 +55,6 @@ export async function loadRules(from: string | RuleStore, options: LoadOptions =
     poll,
     timeout,
     keeper: createKeeper(name, { cache, history }),
-    parse: (text) => parseRules(text, { file: name, env, protocols, commands, regexp }),
+    parse: (text) => parseRules(text, { file: name, env, protocols, commands, regexp, transform }),
   });
 }

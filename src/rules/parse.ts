@@ -30,6 +30,11 @@ export interface ParseOptions {
   readonly commands?: boolean | undefined;
   /** What reads regular expressions (`syntax: regexp`): `regexp` of `turnout/regexp`. Default none may be. */
   readonly regexp?: ((source: string) => Expression) | undefined;
+  /**
+   * Changes the rules before they are compiled, as many in the same order, if the text has no mistake: what would be if
+   * one led elsewhere. A mistake of its making is told at the rule's place. Default as they are.
+   */
+  readonly transform?: ((rules: readonly Rule[]) => readonly Rule[]) | undefined;
 }
 
 /**
@@ -40,7 +45,7 @@ export interface ParseOptions {
  * @throws RuleError With every mistake, each with its position, in the order of the text.
  */
 export function parseRules(text: string, options: ParseOptions): RuleSet {
-  const { file, env = {}, protocols = allProtocols, regexp } = options;
+  const { file, env = {}, protocols = allProtocols, regexp, transform } = options;
   const document = readDocument(text, file);
   const source = readSource(document.data, env, text.length);
   const { data, expansions, toFile } = source;
@@ -56,7 +61,7 @@ export function parseRules(text: string, options: ParseOptions): RuleSet {
   const networks = known.some(({ path }) => path[0] === 'networks') ? undefined : networksOf(data);
   const { ruleSet, issues } = compile(
     entries as readonly RuleEntry[],
-    { matches, networks },
+    { matches, networks, transform: known.length > 0 ? undefined : transform },
     known,
     protocols,
   );
@@ -106,7 +111,12 @@ function compile(
   {
     matches,
     networks,
-  }: { readonly matches: ReadonlyMap<number, Expression>; readonly networks: NetworkLists | undefined },
+    transform = (rules) => rules,
+  }: {
+    readonly matches: ReadonlyMap<number, Expression>;
+    readonly networks: NetworkLists | undefined;
+    readonly transform: ParseOptions['transform'];
+  },
   known: readonly Mistake[],
   protocols: readonly Protocol[],
 ): { readonly ruleSet?: RuleSet; readonly issues: readonly RuleIssue[] } {
@@ -121,7 +131,7 @@ function compile(
       : standIn(entry, order, anyProtocol);
   });
   try {
-    return { ruleSet: compileRules(rules, { networks }), issues: [] };
+    return { ruleSet: compileRules(transform(rules), { networks }), issues: [] };
   } catch (error) {
     if (isRuleError(error)) return { issues: error.issues };
     throw error;
