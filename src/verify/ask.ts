@@ -74,6 +74,11 @@ export function createSide(label: 'A' | 'B', rules: RuleSet, name: string, manne
   const origin = `https://${host}`;
   const base = origin + rule.at.slice(0, -1);
   const reasons = new WeakMap<AbortSignal, string>();
+  const statuses = new WeakMap<AbortSignal, number>();
+  const underWay = new Set<() => void>();
+  signal.addEventListener('abort', () => {
+    for (const end of underWay) end();
+  });
   let stopped: Stop | undefined;
   const transport: Transport = async (request) => {
     try {
@@ -83,7 +88,9 @@ export function createSide(label: 'A' | 'B', rules: RuleSet, name: string, manne
       throw error;
     }
     try {
-      return await manners.transport(request);
+      const response = await manners.transport(request);
+      statuses.set(request.signal, response.status);
+      return response;
     } catch (error) {
       if (error instanceof UpstreamError) reasons.set(request.signal, conceal(error.message));
       throw error;
@@ -99,7 +106,7 @@ export function createSide(label: 'A' | 'B', rules: RuleSet, name: string, manne
     async ask(path, asked = {}) {
       const target = path.startsWith(`${base}/`) ? path.slice(origin.length) : rule.at.slice(0, -1) + path;
       for (let attempt = 0; ; attempt++) {
-        await pause(pausedUntil - Date.now(), signal);
+        await pause(pausedUntil - Date.now(), underWay, signal);
         if (signal.aborted) throw new Stop('interrupted', 'It was interrupted.');
         if (stopped) throw stopped;
         const reply = await askOnce(target, asked);
@@ -112,7 +119,7 @@ export function createSide(label: 'A' | 'B', rules: RuleSet, name: string, manne
   };
 
   async function askOnce(target: string, asked: Asked): Promise<Reply> {
-    const patience = createPatience(signal, timeout);
+    const patience = createPatience(underWay, timeout);
     try {
       const response = await follow({ gateway, transport, upstream, rules, rule }, target, asked, patience);
       failures = 0;
@@ -218,7 +225,9 @@ export function createSide(label: 'A' | 'B', rules: RuleSet, name: string, manne
       // The gateway's own words for what the transport has said.
       throw new NoAnswer(reasons.get(signal));
     }
-    return response;
+    // A gateway makes one status of all that goes wrong behind it.
+    const said = response.status === 502 ? (statuses.get(signal) ?? 0) : 0;
+    return said >= 500 ? { ...response, status: said } : response;
   }
 
   async function askDirectly(
@@ -301,16 +310,16 @@ function readRetryAfter(text: string): number {
   return Number.isNaN(wait) ? 1000 : Math.max(0, wait);
 }
 
-function pause(duration: number, signal: AbortSignal): Promise<void> {
-  if (duration <= 0 || signal.aborted) return Promise.resolve();
+function pause(duration: number, underWay: Set<() => void>, { aborted }: AbortSignal): Promise<void> {
+  if (duration <= 0 || aborted) return Promise.resolve();
   return new Promise((resolve) => {
     const end = () => {
       clearTimeout(timer);
-      signal.removeEventListener('abort', end);
+      underWay.delete(end);
       resolve();
     };
     const timer = setTimeout(end, duration);
-    signal.addEventListener('abort', end);
+    underWay.add(end);
   });
 }
 
@@ -323,7 +332,8 @@ interface Patience {
   end(giveUp?: boolean): void;
 }
 
-function createPatience(outer: AbortSignal, duration: number): Patience {
+/** Ends a request when it takes too long, or when all that is under way is ended. */
+function createPatience(underWay: Set<() => void>, duration: number): Patience {
   const controller = new AbortController();
   const abort = () => controller.abort();
   let ranOut = false;
@@ -335,8 +345,7 @@ function createPatience(outer: AbortSignal, duration: number): Patience {
       abort();
     }, duration);
   };
-  if (outer.aborted) abort();
-  outer.addEventListener('abort', abort);
+  underWay.add(abort);
   start();
   return {
     signal: controller.signal,
@@ -346,7 +355,7 @@ function createPatience(outer: AbortSignal, duration: number): Patience {
     start,
     end(giveUp = false) {
       clearTimeout(timer);
-      outer.removeEventListener('abort', abort);
+      underWay.delete(abort);
       if (giveUp) abort();
     },
   };

@@ -1,5 +1,5 @@
 import { compareFile } from './existence.ts';
-import { differs, missing } from './finding.ts';
+import { Doubt, differs, missing } from './finding.ts';
 import { type Check, eachName, type Inventory, type Task, withDoubts } from './inventory.ts';
 import { isRecord, parseJson, readOwn, readText } from './read.ts';
 
@@ -57,7 +57,9 @@ function checkVersion(task: Task, name: string, entry: Entry, other: unknown): C
         const hash = compareHashes(dist, there);
         if (hash) yield differs(name, ...hash);
         const target = below(task.b.base, textOf(there.tarball) ?? '');
-        if (path !== undefined) yield* compareFile(task, { name, what: 'tarball', path, other: target });
+        if (path === undefined || target === undefined)
+          throw new Doubt('its address does not lead through the rule');
+        yield* compareFile(task, { name, what: 'tarball', path, other: target });
       }),
   };
 }

@@ -1,7 +1,7 @@
 import type { Reply, Side } from './ask.ts';
 import { compareFile, findExistence } from './existence.ts';
 import { Doubt, differs, type Finding, missing, unchecked } from './finding.ts';
-import { type Check, type Inventory, type Task, tell, withDoubts } from './inventory.ts';
+import { type Check, eachName, type Inventory, type Task, withDoubts } from './inventory.ts';
 import { isAbsent, isRecord, parseJson, readBytes, readText, sha256 } from './read.ts';
 
 /** What clients of every kind say that they read. */
@@ -22,44 +22,21 @@ const MOST_MANIFEST = 32 * 1_048_576;
 export const oci: Inventory = {
   name: 'oci',
   names: 'the names of images, `acme/app`',
-  lists: true,
 
   nameOf: (path) => /^\/v2\/(.+)\/(?:manifests|blobs|tags|referrers)\/[^/]+$/.exec(path)?.[1],
 
-  async *list(task) {
-    const seen = new Set<string>();
-    for await (const name of listRepositories(task)) {
-      if (seen.has(name)) continue;
-      seen.add(name);
-      yield* listTags(task, name);
-    }
-  },
+  list: (task) => eachName(task, 'tags', listTags),
 };
-
-async function* listRepositories({ a, names }: Task): AsyncGenerator<string, void, undefined> {
-  let given = false;
-  for await (const name of names) {
-    given = true;
-    yield name;
-  }
-  if (given) return;
-  for await (const page of readPages(a, '/v2/_catalog?n=1000')) yield* texts(page.repositories);
-}
 
 async function* listTags(task: Task, name: string): AsyncGenerator<Check, void, undefined> {
   let tags = 0;
-  try {
-    for await (const page of readPages(task.a, `/v2/${name}/tags/list?n=1000`)) {
-      for (const tag of texts(page.tags)) {
-        tags++;
-        yield checkTag(task, name, tag);
-      }
+  for await (const page of readPages(task.a, `/v2/${name}/tags/list?n=1000`)) {
+    for (const tag of texts(page.tags)) {
+      tags++;
+      yield checkTag(task, name, tag);
     }
-    if (tags === 0) yield tell(name, unchecked(name, 'tags', 'A lists no tags of it'));
-  } catch (error) {
-    if (!(error instanceof Doubt)) throw error;
-    yield tell(`${name} (tags)`, unchecked(name, 'tags', error.message));
   }
+  if (tags === 0) throw new Doubt('A lists no tags of it');
 }
 
 /** Reads the pages of a list; distribution specification, "Listing Tags": the next one is in `Link`. */
