@@ -1,11 +1,14 @@
 import { describe, expect, test } from 'vitest';
 import type { Protocol } from '../../src/core/protocol.ts';
+import { apt as aptProtocol } from '../../src/protocols/apt.ts';
 import { file } from '../../src/protocols/file.ts';
 import { helm } from '../../src/protocols/helm.ts';
 import { maven } from '../../src/protocols/maven.ts';
+import { nix as nixProtocol } from '../../src/protocols/nix.ts';
 import { npm } from '../../src/protocols/npm.ts';
 import { oci } from '../../src/protocols/oci.ts';
 import { pypi } from '../../src/protocols/pypi.ts';
+import { rpm as rpmProtocol } from '../../src/protocols/rpm.ts';
 import {
   aptPages,
   helmPages,
@@ -262,7 +265,7 @@ const ecosystems: readonly Ecosystem[] = [
   },
   {
     name: 'apt',
-    protocol: file as Protocol,
+    protocol: aptProtocol as Protocol,
     names: ['stable'],
     a: apt,
     cases: [
@@ -340,7 +343,7 @@ const ecosystems: readonly Ecosystem[] = [
   },
   {
     name: 'rpm',
-    protocol: file as Protocol,
+    protocol: rpmProtocol as Protocol,
     names: ['/'],
     a: rpm,
     cases: [
@@ -403,7 +406,7 @@ const ecosystems: readonly Ecosystem[] = [
   },
   {
     name: 'nix',
-    protocol: file as Protocol,
+    protocol: nixProtocol as Protocol,
     names: [`/nix/store/${'a'.repeat(32)}-acme-1.0`],
     a: nix,
     cases: [
