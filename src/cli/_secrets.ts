@@ -1,4 +1,5 @@
 import type { Rule } from '../core/rule.ts';
+import type { Finding } from '../verify/index.ts';
 
 /** The secrets that rules have in them, in every form in which they may be met. */
 export function listSecrets(rules: readonly Rule[]): readonly string[] {
@@ -28,4 +29,20 @@ export function createConceal(secrets: ReadonlySet<string>): (text: string) => s
     const long = [...secrets].filter((secret) => secret.length >= 4).toSorted((a, b) => b.length - a.length);
     return long.reduce((shown, secret) => shown.replaceAll(secret, '…'), text);
   };
+}
+
+/** Takes secrets out of the texts of findings. */
+export function concealFindings(
+  findings: readonly Finding[],
+  conceal: (text: string) => string,
+): readonly Finding[] {
+  return findings.map(
+    (finding) =>
+      Object.fromEntries(
+        Object.entries(finding).map(([key, value]) => [
+          key,
+          typeof value === 'string' ? conceal(value) : value,
+        ]),
+      ) as unknown as Finding,
+  );
 }

@@ -20,7 +20,7 @@ import {
 import { openJournal, readLines } from './_journal.ts';
 import { complain, EXIT, fail, print } from './_output.ts';
 import { environmentOf, openRules, openStore, RULES_HELP } from './_rules.ts';
-import { createConceal, listSecrets } from './_secrets.ts';
+import { concealFindings, createConceal, listSecrets } from './_secrets.ts';
 
 /** The environment's name for the `Authorization` that a client would show, for upstreams with `auth: client`. */
 const AUTHORIZATION = 'TURNOUT_CLIENT_AUTHORIZATION';
@@ -144,7 +144,7 @@ async function compare(
   const collector = createCollector();
   const progress = createProgress();
   const take = (checked: Checked): void => {
-    const told = JSON.parse(conceal(JSON.stringify(checked))) as Checked;
+    const told = { ...checked, findings: concealFindings(checked.findings, conceal) };
     collector.add(told);
     for (const finding of told.findings) if (report !== undefined) writeLine(report, finding);
     progress.step(told.findings.length);
@@ -163,7 +163,10 @@ async function compare(
       budget,
       timeout: timeout * 1000,
       authorization: process.env[AUTHORIZATION],
-      journal,
+      journal: journal && {
+        has: journal.has,
+        finish: (name, findings) => journal.finish(name, concealFindings(findings, conceal)),
+      },
       demand,
       signal: interrupt.signal,
     });
