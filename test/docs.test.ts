@@ -15,6 +15,7 @@ import { addReplay } from '../src/cli/replay.ts';
 import { addRollback } from '../src/cli/rollback.ts';
 import { addRules } from '../src/cli/rules.ts';
 import { addServe } from '../src/cli/serve.ts';
+import { addVerify } from '../src/cli/verify.ts';
 import { ISSUE_CODES, isRuleError, type Protocol } from '../src/index.ts';
 import { knownRegistries } from '../src/protocols/_oci-registries.ts';
 import { parseRules, ruleFileJsonSchema } from '../src/rules/index.ts';
@@ -131,6 +132,7 @@ describe('the program', () => {
     addRollback,
     addDiff,
     addReplay,
+    addVerify,
   ];
   for (const add of adds) add(program);
   const commands = program.commands.flatMap((command) =>
