@@ -113,7 +113,7 @@ async function hashOf(reply: Reply): Promise<string | undefined> {
 }
 
 /** Where two bodies begin to differ; `undefined` when they do not. */
-export async function findDifference(a: ByteStream, b: ByteStream): Promise<number | undefined> {
+async function findDifference(a: ByteStream, b: ByteStream): Promise<number | undefined> {
   const [left, right] = [a[Symbol.asyncIterator](), b[Symbol.asyncIterator]()];
   let [one, two]: [Uint8Array | undefined, Uint8Array | undefined] = [new Uint8Array(), new Uint8Array()];
   let at = 0;

@@ -18,7 +18,7 @@ export {
 } from './finding.ts';
 export { findInventory, inventories } from './inventories.ts';
 export type { Check, Inventory, Sides, Task } from './inventory.ts';
-export { type Collector, type Counts, createCollector, type Report } from './report.ts';
+export { type Affected, type Collector, type Counts, createCollector, type Report } from './report.ts';
 export { formatJunit } from './report-junit.ts';
 export { formatReport } from './report-text.ts';
 export type { Seen } from './seen.ts';
@@ -28,6 +28,7 @@ export {
   type Demand,
   type Ending,
   type Journal,
+  type Requests,
   type VerifyOptions,
   verify,
 } from './verify.ts';

@@ -18,11 +18,19 @@ export interface Report {
   /** Numbers of names and of findings. */
   readonly counts: Counts;
   /** The downloads of the access log; only with one. */
-  readonly demand?: { readonly total: number; readonly affected: number } | undefined;
+  readonly demand?: Affected | undefined;
   /** The findings, the most demanded first, as many as are kept. */
   readonly findings: readonly Finding[];
   /** How many findings more there were. */
   readonly omitted: number;
+}
+
+/** Downloads of an access log. */
+export interface Affected {
+  /** All of them. */
+  readonly total: number;
+  /** Those of names with a finding. */
+  readonly affected: number;
 }
 
 /** Numbers of a verification. */

@@ -68,10 +68,18 @@ export interface Checked {
   readonly demand?: number | undefined;
 }
 
+/** Numbers of requests. */
+export interface Requests {
+  /** To the first upstream. */
+  readonly a: number;
+  /** To the second. */
+  readonly b: number;
+}
+
 /** How a verification ended. */
 export interface Ending {
   /** The requests to each upstream. */
-  readonly requests: { readonly a: number; readonly b: number };
+  readonly requests: Requests;
   /** The names that a journal had. */
   readonly resumed: number;
   /** Why it ended before its end; `undefined` when all was checked. */
