@@ -158,7 +158,7 @@ async function* listPackages(
 ): AsyncGenerator<Check, void, undefined> {
   const bases = new Set(
     [...indexes.keys()]
-      .filter((path) => /(?:^|\/)Packages(?:\.\w+)?$/.test(path))
+      .filter((path) => /(?:^|\/)(?:Packages|Sources)(?:\.\w+)?$/.test(path))
       .map((path) => path.replace(/\.\w+$/, '')),
   );
   for (const base of bases) {
@@ -202,20 +202,32 @@ async function openIndex(
   return undefined;
 }
 
-/** Reads the entries of an index as it streams. */
+/** Reads the files of an index as it streams: of packages one each, of sources all that they consist of. */
 async function* readIndex(body: ByteStream): AsyncGenerator<Entry, void, undefined> {
-  let file: string | undefined;
-  let size: number | undefined;
+  let entries: Entry[] = [];
+  let folder = '';
+  let inList = false;
   for await (const line of readLines(body)) {
-    if (line.startsWith('Filename: ')) file = line.slice('Filename: '.length).trim();
-    else if (line.startsWith('Size: ')) size = Number(line.slice('Size: '.length));
-    else if (line.trim() === '') {
-      if (file !== undefined) yield { path: toPath(file), size };
-      file = undefined;
-      size = undefined;
+    if (line.trim() === '') {
+      yield* entries.map((entry) => below(folder, entry));
+      entries = [];
+      folder = '';
+    }
+    const [, field, value = ''] = /^([\w-]+):[ \t]*(.*)$/.exec(line) ?? [];
+    if (field !== undefined) inList = field === 'Checksums-Sha256';
+    if (field === 'Filename') entries = [{ path: value.trim(), size: undefined }];
+    else if (field === 'Size') entries = entries.map(({ path }) => ({ path, size: Number(value) }));
+    else if (field === 'Directory') folder = value.trim();
+    else if (field === undefined && inList) {
+      const [, size = '', path = ''] = line.trim().split(/\s+/);
+      if (path !== '') entries.push({ path, size: Number(size) });
     }
   }
-  if (file !== undefined) yield { path: toPath(file), size };
+  yield* entries.map((entry) => below(folder, entry));
+}
+
+function below(folder: string, { path, size }: Entry): Entry {
+  return { path: toPath(folder === '' ? path : `${folder}/${path}`), size };
 }
 
 /** As apt asks: what a path cannot have is escaped, and `+` and `~` besides. */

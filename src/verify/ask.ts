@@ -71,7 +71,7 @@ export function createSide(label: 'A' | 'B', rules: RuleSet, name: string, manne
   const { rule, upstream } = find(rules, name);
   const { signal, timeout, longestWait, waits, spend, authorization } = manners;
   const host = hostOf(rule);
-  const origin = `https://${host}`;
+  const { origin } = new URL(`https://${host}`);
   const base = origin + rule.at.slice(0, -1);
   const reasons = new WeakMap<AbortSignal, string>();
   const statuses = new WeakMap<AbortSignal, number>();
@@ -213,6 +213,7 @@ export function createSide(label: 'A' | 'B', rules: RuleSet, name: string, manne
       host,
       path,
       query,
+      origin,
       headers: { 'user-agent': AGENT, ...headers, ...(authorization && { authorization }) },
     };
     const taken = route(rules, descriptor).rule?.name;

@@ -294,18 +294,20 @@ const ecosystems: readonly Ecosystem[] = [
         'another index',
         withPages(apt, aptPages(['acme'])),
         [
+          'differs stable main/source/Sources: SHA256',
           'differs stable main/binary-amd64/Packages.gz: SHA256',
           'differs stable main/binary-amd64/Packages: SHA256',
         ],
       ],
+      ['one source less', without(apt, 'acme-data_1.0.dsc'), ['missing stable acme-data_1.0.dsc: package']],
       [
         'no index by hash',
-        without(apt, '/by-hash/'),
+        without(apt, '/binary-amd64/by-hash/'),
         ['missing stable main/binary-amd64/Packages.gz: index by hash'],
       ],
       [
         'one package less',
-        without(apt, 'acme-data_'),
+        without(apt, 'acme-data_1.0%2b'),
         ['missing stable acme-data_1.0%2bb1_amd64.deb: package'],
       ],
     ],
@@ -462,4 +464,23 @@ test('a download that cannot be resumed at the second upstream is told', async (
     names: ['/x'],
   });
   expect(told).toEqual(['differs /x: Range']);
+});
+
+test('without names, an index of Python is verified whole, in whichever form its list is', async () => {
+  const pages = {
+    ...project,
+    '/simple/': '<a href="/simple/acme-cli/">Acme.CLI</a><a href="other/">other</a>',
+  };
+  const sites = { a: siteOf(pages), b: siteOf(without(project, '.tar.gz')) };
+  const { told } = await verifySites({ protocol: pypi as Protocol, ...sites });
+  expect(told).toContain('missing acme-cli/acme_cli-1.0.tar.gz: file');
+  expect(told).toContain('unchecked other: project');
+});
+
+test('packages that are listed only in a form that is not read here are not checked', async () => {
+  const release = 'Origin: Acme\nSHA256:\n abc 3 main/binary-amd64/Packages.xz\n';
+  const pages = { '/dists/stable/Release': release, '/dists/stable/main/binary-amd64/Packages.xz': 'xyz' };
+  const sites = { a: siteOf(pages), b: siteOf(pages) };
+  const { told } = await verifySites({ protocol: aptProtocol as Protocol, names: ['stable'], ...sites });
+  expect(told).toEqual(['unchecked stable main/binary-amd64/Packages: packages']);
 });

@@ -178,7 +178,15 @@ export function aptPages(
   });
   const index = entries.join('\n');
   const zipped = gzipSync(index, { level: 9 });
+  const source = packages.map((name) => `src ${name}`);
+  const sources = packages
+    .map(
+      (name, index) =>
+        `Package: ${name}\nDirectory: pool/main\nFiles:\n md5 1 ${name}_1.0.dsc\nChecksums-Sha256:\n ${hashOf(source[index] ?? '')} ${source[index]?.length} ${name}_1.0.dsc\nVersion: 1.0\n`,
+    )
+    .join('\n');
   const list = [
+    [hashOf(sources), sources.length, 'main/source/Sources'],
     [hashOf(index), index.length, 'main/binary-amd64/Packages'],
     [hashOf(zipped), zipped.length, 'main/binary-amd64/Packages.gz'],
   ];
@@ -201,6 +209,9 @@ export function aptPages(
     [`${folder}/InRelease`]: `-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA256\n\n${text}-----BEGIN PGP SIGNATURE-----\n\nabc\n-----END PGP SIGNATURE-----\n`,
     [`${folder}/main/binary-amd64/Packages.gz`]: zipped,
     [`${folder}/main/binary-amd64/by-hash/SHA256/${hashOf(zipped)}`]: zipped,
+    [`${folder}/main/source/Sources`]: sources,
+    [`${folder}/main/source/by-hash/SHA256/${hashOf(sources)}`]: sources,
+    ...Object.fromEntries(packages.map((name) => [`/pool/main/${name}_1.0.dsc`, `src ${name}`])),
     ...Object.fromEntries(packages.map((name) => [`/pool/main/${name}_1.0%2bb1_amd64.deb`, `deb ${name}`])),
   };
 }

@@ -1,9 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Protocol } from '../../src/core/protocol.ts';
+import { npm } from '../../src/protocols/npm.ts';
 import { oci } from '../../src/protocols/oci.ts';
 import { createCollector, type Finding, formatReport, type Journal, verify } from '../../src/verify/index.ts';
-import { registryPages } from './pages.ts';
+import { npmPages, registryPages } from './pages.ts';
 import { type Answer, type Pages, rulesOf, type Site, siteOf, transportTo, verifySites } from './sites.ts';
 
 const image = registryPages('acme/app', { '1.0': ['base', 'one'], '1.1': ['base', 'two'] });
@@ -154,6 +155,35 @@ test('credentials of the rule go to the upstreams that they are for, and into no
     new Set([`["a","Basic ${btoa('joe:secret-a')}"]`, '["b","Bearer secret-b"]']),
   );
   expect(JSON.stringify(findings)).not.toContain('secret');
+});
+
+test('what a client would show goes to upstreams that want it, and along no redirect', async () => {
+  const seen: unknown[] = [];
+  const a: Site = ({ headers }) => {
+    seen.push(headers.authorization);
+    return { status: 302, headers: { location: 'https://cdn.example/x' } };
+  };
+  const cdn: Site = ({ headers }) => {
+    expect(headers.authorization).toBeUndefined();
+    return { body: 'x' };
+  };
+  const authorization = `Basic ${btoa('joe:secret')}`;
+  const config = { auth: 'client' as const };
+  const others = { 'https://cdn.example': cdn };
+  const { told } = await verifySites({ config, a, b: a, others, names: ['/x'], authorization });
+  expect(told).toEqual([]);
+  expect(new Set(seen)).toEqual(new Set([authorization]));
+});
+
+test('a host with its own port is asked with it', async () => {
+  const packument = npmPages('https://a.example', 'cli', ['1.0.0']);
+  const other = npmPages('https://b.example', 'cli', ['1.0.0']);
+  for (const host of ['get.acme.dev:443', 'get.acme.dev:8443', '*.acme.dev', '[::1]']) {
+    const config = { host, at: '/npm/' };
+    const sites = { a: siteOf(packument), b: siteOf(other) };
+    const verified = await verifySites({ protocol: npm as Protocol, config, names: ['cli'], ...sites });
+    expect([host, verified.told, verified.checked.length]).toEqual([host, [], 2]);
+  }
 });
 
 test('a budget that is used up ends it with what is known', async () => {
