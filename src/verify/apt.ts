@@ -3,7 +3,7 @@ import type { Side } from './ask.ts';
 import { compareFile, findExistence } from './existence.ts';
 import { Doubt, differs, type Finding, missing, unchecked } from './finding.ts';
 import { type Check, eachName, type Inventory, type Task, tell, withDoubts } from './inventory.ts';
-import { gunzip, open, readLines, readText } from './read.ts';
+import { openList, readLines, readText } from './read.ts';
 
 /** `apt update` stops at another one of these, until somebody says `--allow-releaseinfo-change` (apt-secure(8)). */
 const STOPPING = ['Origin', 'Label', 'Suite', 'Codename'] as const;
@@ -192,10 +192,9 @@ async function openIndex(
   indexes: Release['indexes'],
   base: string,
 ): Promise<ByteStream | undefined> {
-  const zipped = indexes.has(`${base}.gz`) ? await open(side, `${path}.gz`) : undefined;
-  if (zipped) return gunzip(zipped.body);
-  const reply = await open(side, path);
-  if (reply) return reply.body;
+  const zipped = indexes.has(`${base}.gz`) ? await openList(side, `${path}.gz`) : undefined;
+  const list = zipped ?? (await openList(side, path));
+  if (list) return list;
   for (const form of indexes.keys())
     if (form.startsWith(`${base}.`) && (await findExistence(side, form.replace(base, path))).type === 'there')
       throw new Doubt(`A has ${base} only in a form that is not read here; keep it as .gz too`);

@@ -123,6 +123,8 @@ export function createSide(label: 'A' | 'B', rules: RuleSet, name: string, manne
     try {
       const response = await follow({ gateway, transport, upstream, rules, rule }, target, asked, patience);
       failures = 0;
+      // From here on it depends on who reads.
+      patience.hold();
       return toReply(response, patience);
     } catch (error) {
       patience.end();
@@ -155,11 +157,14 @@ export function createSide(label: 'A' | 'B', rules: RuleSet, name: string, manne
     let whole = false;
     try {
       if (typeof body === 'string') yield new TextEncoder().encode(body);
-      else
+      else {
+        patience.start();
         for await (const chunk of body) {
-          patience.start();
+          patience.hold();
           yield chunk;
+          patience.start();
         }
+      }
       whole = true;
     } catch {
       if (signal.aborted) throw new Stop('interrupted', 'It was interrupted.');
@@ -263,6 +268,7 @@ const WORTH = 65_536;
 /** Reads the rest of a short body, so that its connection serves on, and gives a long one up. */
 async function drain(body: ByteStream, patience: Patience): Promise<void> {
   let length = 0;
+  patience.start();
   try {
     for await (const chunk of body) {
       length += chunk.length;
@@ -329,6 +335,8 @@ interface Patience {
   readonly ranOut: boolean;
   /** Waits anew. */
   start(): void;
+  /** Waits no longer, until it is started again. */
+  hold(): void;
   /** Waits no longer; ends the request if it is to be given up. */
   end(giveUp?: boolean): void;
 }
@@ -354,6 +362,7 @@ function createPatience(underWay: Set<() => void>, duration: number): Patience {
       return ranOut;
     },
     start,
+    hold: () => clearTimeout(timer),
     end(giveUp = false) {
       clearTimeout(timer);
       underWay.delete(abort);

@@ -82,8 +82,26 @@ export async function* readLines(body: ByteStream): AsyncGenerator<string, void,
   if (rest !== '') yield rest;
 }
 
+/**
+ * Opens a list of files, compressed or not, that is read while what it lists is asked for. It is fetched whole before, as a
+ * server does not wait for readers who do other things between. `undefined` when there is none.
+ */
+export async function openList(side: Side, path: string): Promise<ByteStream | undefined> {
+  const reply = await open(side, path);
+  if (!reply) return undefined;
+  const bytes = await readBytes(reply.body, MOST);
+  if (!bytes) throw new Doubt(`${side.label} has a list ${path} of more than ${MOST} bytes`);
+  return path.endsWith('.gz') ? gunzip(inPieces(bytes)) : inPieces(bytes);
+}
+
+const PIECE = 65_536;
+
+async function* inPieces(bytes: Uint8Array): AsyncGenerator<Uint8Array, void, undefined> {
+  for (let at = 0; at < bytes.length; at += PIECE) yield bytes.subarray(at, at + PIECE);
+}
+
 /** Decompresses gzip as it streams. */
-export async function* gunzip(body: ByteStream): ByteStream & AsyncGenerator<Uint8Array, void, undefined> {
+async function* gunzip(body: ByteStream): AsyncGenerator<Uint8Array, void, undefined> {
   const stream = new DecompressionStream('gzip');
   const writer = stream.writable.getWriter();
   const fed = feed(body, writer);

@@ -1,10 +1,9 @@
 import { Parser } from 'htmlparser2';
-import type { ByteStream } from '../core/protocol.ts';
 import type { Side } from './ask.ts';
 import { compareFile } from './existence.ts';
 import { Doubt, differs, type Finding, missing } from './finding.ts';
 import { type Check, eachName, type Inventory, type Task, tell, withDoubts } from './inventory.ts';
-import { gunzip, open, readOwn, readText } from './read.ts';
+import { openList, readOwn, readText } from './read.ts';
 
 /** Repositories of RPM packages: what repomd.xml says of each list, and every package that the primary one has. */
 export const rpm: Inventory = {
@@ -91,8 +90,8 @@ interface Package {
 async function* readPrimary(side: Side, path: string): AsyncGenerator<Package, void, undefined> {
   if (!/\.(?:xml|gz)$/.test(path))
     throw new Doubt('A has its list of packages in a form that is not read here');
-  const reply = await open(side, path);
-  if (!reply) throw new Doubt(`A has no ${path}`);
+  const body = await openList(side, path);
+  if (!body) throw new Doubt(`A has no ${path}`);
   let ready: Package[] = [];
   let location = '';
   let size: number | undefined;
@@ -108,7 +107,6 @@ async function* readPrimary(side: Side, path: string): AsyncGenerator<Package, v
     },
   });
   const decoder = new TextDecoder();
-  const body: ByteStream = path.endsWith('.gz') ? gunzip(reply.body) : reply.body;
   for await (const chunk of body) {
     parser.write(decoder.decode(chunk, { stream: true }));
     yield* ready;

@@ -484,3 +484,30 @@ test('packages that are listed only in a form that is not read here are not chec
   const { told } = await verifySites({ protocol: aptProtocol as Protocol, names: ['stable'], ...sites });
   expect(told).toEqual(['unchecked stable main/binary-amd64/Packages: packages']);
 });
+
+test('an index that has no list of all that it has is not verified without names', async () => {
+  const sites = { a: siteOf({}), b: siteOf({}) };
+  const { told } = await verifySites({ protocol: pypi as Protocol, ...sites });
+  expect(told).toEqual(['unchecked inventory: list']);
+});
+
+test.each([
+  ['a compressed list that is none', rpmProtocol, '/', { '/repodata/primary.xml.gz': 'no gzip' }],
+  [
+    'a list that is compressed in a way that is not read',
+    rpmProtocol,
+    '/',
+    {
+      '/repodata/repomd.xml':
+        '<repomd><data type="primary"><location href="repodata/primary.xml.zst"/></data></repomd>',
+    },
+  ],
+  ['a repository without packages', rpmProtocol, '/', { '/repodata/repomd.xml': '<repomd></repomd>' }],
+  ['an index of charts that is no YAML', helm, 'server', { '/index.yaml': '{' }],
+  ['what is no artifact', maven, 'acme', {}],
+] as const)('%s is not the same', async (_, protocol, name, others) => {
+  const pages = { ...rpm, ...charts, ...artifact, ...others };
+  const sites = { a: siteOf(pages), b: siteOf(pages) };
+  const { findings } = await verifySites({ protocol: protocol as Protocol, names: [name], ...sites });
+  expect(findings.filter(({ type }) => type === 'unchecked')).not.toEqual([]);
+});

@@ -23,6 +23,8 @@ export interface Answer {
   readonly status?: number;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string | Uint8Array;
+  /** Whether the connection ends before the body does. */
+  readonly broken?: boolean;
 }
 
 /** The pages of a site by their paths; the query does not count unless it is written. */
@@ -65,9 +67,13 @@ export function transportTo(sites: Readonly<Record<string, Site>>): Transport {
   };
 }
 
-function toResponse({ status = 200, headers = {}, body = '' }: Answer, method: string): UpstreamResponse {
+function toResponse(
+  { status = 200, headers = {}, body = '', broken }: Answer,
+  method: string,
+): UpstreamResponse {
   async function* stream() {
     if (method !== 'HEAD') yield Buffer.from(body);
+    if (broken) throw new Error('socket hang up');
   }
   return { status, headers, body: stream(), discard() {} };
 }

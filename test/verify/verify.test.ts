@@ -37,6 +37,14 @@ describe('a second upstream that', () => {
       /^B answers 429$/,
     ],
     ['answers 500', status(500), /^B answers 500$/],
+    ['breaks off', { body: '{"schema', broken: true }, /^B breaks its answer off$/],
+    [
+      'answers with what is no manifest',
+      { body: 'Please log in.' },
+      /^B answers with what is no JSON object$/,
+    ],
+    ['redirects to no address', { status: 302, headers: { location: 'https://[' } }, /^B /],
+    ['redirects in a circle', { status: 302, headers: { location: oneTag } }, /^B /],
     ['hangs', 'hang', /^B does not answer in time$/],
     ['refuses connections', 'refuse', /^B does not answer: https:\/\/b\.example: connect ECONNREFUSED$/],
   ])('%s is not the same, and is said why', async (_, answer, reason) => {
@@ -53,16 +61,19 @@ describe('a second upstream that', () => {
     expect(verified.checked).toHaveLength(2);
   });
 
-  test('answers 429 once is asked again after the pause that it wants', async () => {
-    let refused = 0;
-    const b: Site = (request) =>
-      request.path === oneTag && refused++ === 0
-        ? { status: 429, headers: { 'retry-after': '0' } }
-        : registry(request);
-    const { told } = await verifySites({ ...registryRule, a: registry, b });
-    expect(told).toEqual([]);
-    expect(refused).toBeGreaterThan(1);
-  });
+  test.each(['0', 'Mon, 23 Nov 2026 08:00:00 GMT', 'soon'])(
+    'answers 429 once is asked again after the pause that it wants: %s',
+    async (after) => {
+      let refused = 0;
+      const b: Site = (request) =>
+        request.path === oneTag && refused++ === 0
+          ? { status: 429, headers: { 'retry-after': after } }
+          : registry(request);
+      const { told } = await verifySites({ ...registryRule, a: registry, b, longestWait: 1000 });
+      expect(told).toEqual([]);
+      expect(refused).toBeGreaterThan(1);
+    },
+  );
 
   test.each([405, 403, 501])('refuses HEAD of blobs with %i is asked with GET', async (code) => {
     const b = answering(
