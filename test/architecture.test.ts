@@ -14,7 +14,17 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   logs: ['core'],
   'known-clients': ['core'],
   verify: ['core', 'gateway'],
-  cli: ['core', 'protocols', 'gateway', 'rules', 'adapters', 'logs', 'known-clients', 'verify', '../package.json'],
+  cli: [
+    'core',
+    'protocols',
+    'gateway',
+    'rules',
+    'adapters',
+    'logs',
+    'known-clients',
+    'verify',
+    '../package.json',
+  ],
 };
 
 /** Where alone each of these may stand. */
