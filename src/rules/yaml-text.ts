@@ -30,7 +30,7 @@ export interface YamlText {
 const MAX_ALIASES = 1000;
 
 /** YAML 1.2, core schema. Equal keys are looked for here, where the time for it is not quadratic. */
-const OPTIONS = {
+export const YAML_OPTIONS = {
   version: '1.2',
   schema: 'core',
   resolveKnownTags: false,
@@ -64,7 +64,7 @@ export function readYaml(text: string): YamlText {
     if (parser.stack.length > MAX_DEPTH) return fail([toMistake(parser.offset, TOO_DEEP)]);
   }
   tokens.push(...parser.end());
-  const [document, second] = new Composer(OPTIONS).compose(tokens, true, text.length);
+  const [document, second] = new Composer(YAML_OPTIONS).compose(tokens, true, text.length);
   if (!document) return fail([]);
   const found = inspect(document);
   const wrong = [
