@@ -1,5 +1,7 @@
 import { createServer, type Server } from 'node:http';
 import type { SourceState } from '../rules/index.ts';
+import type { UpstreamCounts } from './_upstream-counts.ts';
+import { formatUpstreamMetrics } from './_upstream-metrics.ts';
 
 /** What the admin address tells. */
 export interface AdminState {
@@ -15,6 +17,8 @@ export interface AdminState {
   readonly name: string;
   /** Whether that is in order. */
   readonly source: SourceState;
+  /** What becomes of requests at the upstreams. */
+  readonly counts: Pick<UpstreamCounts, 'list' | 'listHealth'>;
 }
 
 interface Answer {
@@ -39,7 +43,11 @@ function answer(path: string | undefined, state: AdminState): Answer {
     case '/readyz':
       return toJson(state.draining ? 503 : 200, describe(state));
     case '/metrics':
-      return { status: 200, type: 'text/plain; version=0.0.4; charset=utf-8', body: formatMetrics(state) };
+      return {
+        status: 200,
+        type: 'text/plain; version=0.0.4; charset=utf-8',
+        body: formatMetrics(state) + formatUpstreamMetrics(state.counts),
+      };
   }
   return toJson(404, { error: 'There are /healthz, /readyz and /metrics here.' });
 }

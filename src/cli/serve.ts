@@ -9,8 +9,10 @@ import { createAdmin } from './_admin.ts';
 import { describeRules } from './_describe-rules.ts';
 import { drain } from './_drain.ts';
 import { createGatewayLog } from './_gateway-log.ts';
+import { joinHooks } from './_join-hooks.ts';
 import { complain, count, fail, print } from './_output.ts';
 import { historyOf, openRules, openStore, RULES_HELP } from './_rules.ts';
+import { createUpstreamCounts } from './_upstream-counts.ts';
 
 /** The environment's name for the secret that instances share which serve clients with credentials of their own. */
 const TOKEN_KEY = 'TURNOUT_TOKEN_KEY';
@@ -117,12 +119,13 @@ async function start(rulesAt: string, options: ServeOptions): Promise<void> {
     },
     onKeepError: (error) => complain(`turnout: ${error.message}`),
   });
+  const counts = options.admin ? createUpstreamCounts(() => source.current) : undefined;
+  const log = { onResponse: createAccessLog(options.log), ...createGatewayLog(options.log) };
   const handler = toNodeHandler(source, {
     trustProxy: options.trustProxy,
     publicOrigin: options.publicOrigin,
-    onResponse: createAccessLog(options.log),
     tokenKey: process.env[TOKEN_KEY],
-    ...createGatewayLog(options.log),
+    ...(counts ? joinHooks(counts, log) : log),
   });
   const server = createServer(
     { headersTimeout: 10_000, requestTimeout: 60_000, connectionsCheckingInterval: 1000 },
@@ -132,13 +135,14 @@ async function start(rulesAt: string, options: ServeOptions): Promise<void> {
     },
   );
   const { admin } = options;
-  const adminServer = admin
+  const adminServer = counts
     ? createAdmin(() => ({
         ...state,
         name: store.name,
         revision: source.revision,
         rules: source.current.rules.length,
         source: source.state,
+        counts,
       }))
     : undefined;
   const address = await listenAll([adminServer, admin || options], [server, options]);
