@@ -1,7 +1,7 @@
 import { formatIssue, isRuleError } from '../core/errors.ts';
 
 /** What the program exits with. */
-export const EXIT = { ok: 0, mistakes: 1, failed: 2 } as const;
+export const EXIT = { ok: 0, mistakes: 1, failed: 2, restored: 3 } as const;
 
 /** Prints lines for the reader of the program's output. */
 export function print(...lines: readonly string[]): void {

@@ -11,6 +11,7 @@ import { addReplay } from './replay.ts';
 import { addRollback } from './rollback.ts';
 import { addRules } from './rules.ts';
 import { addServe } from './serve.ts';
+import { addSwitch } from './switch.ts';
 import { addVerify } from './verify.ts';
 
 const program = new Command('turnout')
@@ -26,6 +27,7 @@ Examples:
   $ turnout init                                    ask what you publish, and write turnout.yaml
   $ turnout check                                   read turnout.yaml and say what is wrong with it
   $ turnout serve --port 8080                       serve it, and take up its changes
+  $ turnout switch images quay.io/acme              move what is behind a rule, and watch it
   $ turnout explain https://get.acme.dev/cli/1.0    say where a request goes, and why
   $ turnout explain --as docker get.acme.dev/app    and what docker asks for
   $ turnout diff turnout.yaml new.yaml              say what other rules do differently
@@ -42,6 +44,7 @@ addCheck(program);
 addExplain(program);
 addImport(program);
 addRules(program);
+addSwitch(program);
 addRollback(program);
 addDiff(program);
 addReplay(program);
