@@ -15,6 +15,7 @@ import { addReplay } from '../src/cli/replay.ts';
 import { addRollback } from '../src/cli/rollback.ts';
 import { addRules } from '../src/cli/rules.ts';
 import { addServe } from '../src/cli/serve.ts';
+import { addSwitch } from '../src/cli/switch.ts';
 import { addVerify } from '../src/cli/verify.ts';
 import { ISSUE_CODES, isRuleError, type Protocol } from '../src/index.ts';
 import { knownRegistries } from '../src/protocols/_oci-registries.ts';
@@ -122,6 +123,7 @@ test('every key of a rule has its row', () => {
 
 describe('the program', () => {
   const program = new Command();
+<<<<<<< HEAD
   const adds = [
     addInit,
     addServe,
@@ -129,11 +131,15 @@ describe('the program', () => {
     addExplain,
     addImport,
     addRules,
+    addSwitch,
     addRollback,
     addDiff,
     addReplay,
     addVerify,
   ];
+=======
+  const adds = [addInit, addServe, addCheck, addExplain, addImport, addRules, addSwitch, addRollback];
+>>>>>>> 57ada32 (turnout switch: the page of a move, its options, and the lab: skopeo and curl pull while the line moves)
   for (const add of adds) add(program);
   const commands = program.commands.flatMap((command) =>
     command.commands.length === 0

@@ -69,11 +69,10 @@ class Trip extends Error {}
 export async function move(plan: Move, options: MoveOptions): Promise<Ending> {
   const { store, before, after } = plan;
   const { instances, signal, tell } = options;
-  if (!store.write) throw new Error(`${store.name} cannot be written to from here; change it where it is.`);
-  await Promise.all(instances.map((instance) => checkInstance(instance, plan)));
+  await checkMove(plan, instances);
   const baseline = await readMetrics(instances);
   if (signal.aborted) return 'interrupted';
-  await store.write(after.text, before.text);
+  await store.write?.(after.text, before.text);
   tell({ type: 'written', revision: after.revision });
   try {
     await waitForAll(options, after.revision);
@@ -88,6 +87,17 @@ export async function move(plan: Move, options: MoveOptions): Promise<Ending> {
     await restore(plan, options, error.message);
     return 'restored';
   }
+}
+
+/**
+ * Looks whether a change can be made now.
+ *
+ * @throws Error The rules cannot be written to, or an instance is not in order.
+ */
+export async function checkMove(plan: Move, instances: readonly Instance[]): Promise<void> {
+  const { name, write } = plan.store;
+  if (!write) throw new Error(`${name} cannot be written to from here; change it where it is.`);
+  await Promise.all(instances.map((instance) => checkInstance(instance, plan)));
 }
 
 /** An instance that serves something else would not tell when it serves the change. */

@@ -10,7 +10,7 @@ import { revisionOf } from '../rules/revision.ts';
 import { readTime, waitUntil } from './_at.ts';
 import { describeMove, formatMove } from './_describe-move.ts';
 import { type Instance, readInstance } from './_instances.ts';
-import { type Ending, type Move, move } from './_move.ts';
+import { checkMove, type Ending, type Move, move } from './_move.ts';
 import { complain, EXIT, fail } from './_output.ts';
 import { createProgress, type Progress } from './_progress.ts';
 import { environmentOf, openStore, RULES_HELP } from './_rules.ts';
@@ -90,6 +90,7 @@ async function run(store: RuleStore, rule: string, to: string, options: SwitchOp
   const isShown = options.dryRun && !verification;
   if (options.verify && !isShown && !(await verify(plan, progress))) return EXIT.mistakes;
   if (options.dryRun) return EXIT.ok;
+  await checkMove(plan, options.instance);
   if (!(await agree(options))) {
     progress.say(['Nothing was written.'], { type: 'declined' });
     return EXIT.ok;

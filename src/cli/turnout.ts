@@ -35,7 +35,8 @@ Examples:
   $ turnout rollback                                go back to the rules of before
   $ turnout verify --rule images --to quay.io/acme  say whether another upstream serves the same
 
-Exit codes: 0 all is well, 1 check found mistakes, verify differences, diff or replay a change, 2 the command could not do its work.`,
+Exit codes: 0 all is well, 1 check found mistakes, verify differences, diff or replay a change, 2 the command could not do its work,
+3 switch took its change back.`,
   );
 
 addInit(program);

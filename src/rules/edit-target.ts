@@ -68,6 +68,7 @@ function findRule(data: unknown, name: string): number {
   );
   const order = names.indexOf(name);
   if (order !== -1) return order;
+  if (names.length === 0) throw new Error('These are no rules of Turnout, of which one could be changed.');
   const near = suggest(name, names);
   const hint =
     near === undefined

@@ -163,7 +163,7 @@ describe('editing a target', () => {
   test.each<readonly [string, string, string, Omit<TargetChange, 'to'>, string]>([
     ['no such rule', around('x'), 'imags', {}, 'There is no rule `imags`; did you mean `images`?'],
     ['nothing alike', around('x'), 'zzzzzzzzzz', {}, 'there is `other`, `images`.'],
-    ['no rules', 'rules: 1', 'images', {}, 'There is no rule `images`'],
+    ['no rules', 'rules: 1', 'images', {}, 'These are no rules of Turnout'],
     ['no value', 'rules: [{name: a}]', 'a', {}, 'it has no `to`'],
     [
       'an upstream without an address',
