@@ -123,7 +123,6 @@ function splitUp(spot: Spot, entry: Entry, to: string, percent: number): readonl
   const [start, end] = rangeOf(node);
   const added = { url: to, weight: percent };
   if (typeof value === 'string') {
-    const split = [{ url: address, weight: 100 - percent }, added];
     return listStyles(spot, node, address).flatMap((old) =>
       listStyles(spot, node, to).map((url) => ({
         splices: cover(
@@ -131,17 +130,24 @@ function splitUp(spot: Spot, entry: Entry, to: string, percent: number): readonl
           node,
           `[${writeEntry(spot, old, 100 - percent)}, ${writeEntry(spot, url, percent)}]`,
         ),
-        value: split,
+        value: [{ url: address, weight: 100 - percent }, added],
         upstream: 1,
       })),
     );
   }
-  const last = isMap(node) && node.flow ? node.items.at(-1)?.value : undefined;
+  const last = isMap(node) ? node.items.at(-1)?.value : undefined;
   if (!last || entry.weight || (isMapping(value) && 'ramp' in value)) {
     throw new Error(
-      `The \`to\` of \`${spot.name}\` is a mapping; make it a list of two upstreams with weights by hand, and change them with --percent from then on.`,
+      `The \`to\` of \`${spot.name}\` cannot be split as it is; make it a list of two upstreams with weights by hand, and change them with --percent from then on.`,
     );
   }
+  const split = [{ ...(value as object), weight: 100 - percent }, added];
+  if (isMap(node) && !node.flow)
+    return listStyles(spot, entry.url, to).map((url) => ({
+      splices: splitLines(spot, node, url, percent),
+      value: split,
+      upstream: 1,
+    }));
   const at = rangeOf(last as Node)[1];
   const weight = `, ${writeKey(spot, 'weight')}: ${100 - percent}`;
   return listStyles(spot, entry.url, to).map((url) => ({
@@ -150,9 +156,24 @@ function splitUp(spot: Spot, entry: Entry, to: string, percent: number): readonl
       { start: at, end: at, text: weight },
       { start: end, end, text: `, ${writeEntry(spot, url, percent)}]` },
     ],
-    value: [{ ...(value as object), weight: 100 - percent }, added],
+    value: split,
     upstream: 1,
   }));
+}
+
+/** Makes a mapping in lines the first item of a list, further to the right, and adds the second. */
+function splitLines({ text }: Spot, node: Node, url: string, percent: number): readonly Splice[] {
+  const [start, end] = rangeOf(node);
+  const last = start + text.slice(start, end).trimEnd().length;
+  const indent = text.slice(text.lastIndexOf('\n', start - 1) + 1, start);
+  const lines = [...text.slice(start, last).matchAll(/\n(?=[^\r\n])/g)];
+  const added = [`  weight: ${100 - percent}`, `- url: ${url}`, `  weight: ${percent}`];
+  const lineEnd = text.includes('\r\n') ? '\r\n' : '\n';
+  return [
+    { start, end: start, text: '- ' },
+    ...lines.map(({ index }) => ({ start: start + index + 1, end: start + index + 1, text: '  ' })),
+    { start: last, end: last, text: added.map((line) => lineEnd + indent + line).join('') },
+  ];
 }
 
 /** Changes the weights of a split where they stand. */

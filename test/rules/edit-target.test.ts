@@ -65,6 +65,12 @@ describe('editing a target', () => {
       { percent: 10 },
       `[{url: ghcr.io, auth: client, weight: 90}, { url: ${NEW}, weight: 10 }] # c`,
     ],
+    [
+      'a mapping in lines that is split',
+      '\n          # where\n          url: "ghcr.io" # c\n\n          auth: # d\n            token: >-\n              abc\n              def\n          # end',
+      { percent: 10 },
+      `\n          # where\n          - url: "ghcr.io" # c\n\n            auth: # d\n              token: >-\n                abc\n                def\n            weight: 90\n          - url: "${NEW}"\n            weight: 10\n          # end`,
+    ],
     ['a further step', `${split('ghcr.io', 10)} # c`, { percent: 50 }, `${split('ghcr.io', 50)} # c`],
     ['the last step', `${split('ghcr.io', 50)} # c`, { percent: 100 }, `${NEW} # c`],
     [
@@ -196,11 +202,11 @@ describe('editing a target', () => {
       'Say either which',
     ],
     [
-      'a mapping in lines that is split',
-      around('\n          url: a'),
+      'one upstream with a weight',
+      around('{url: a, weight: 1}'),
       'images',
       { percent: 9 },
-      'is a mapping; make it',
+      'cannot be split as it is',
     ],
     [
       'a split of three',
