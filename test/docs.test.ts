@@ -123,7 +123,6 @@ test('every key of a rule has its row', () => {
 
 describe('the program', () => {
   const program = new Command();
-<<<<<<< HEAD
   const adds = [
     addInit,
     addServe,
@@ -137,9 +136,6 @@ describe('the program', () => {
     addReplay,
     addVerify,
   ];
-=======
-  const adds = [addInit, addServe, addCheck, addExplain, addImport, addRules, addSwitch, addRollback];
->>>>>>> 57ada32 (turnout switch: the page of a move, its options, and the lab: skopeo and curl pull while the line moves)
   for (const add of adds) add(program);
   const commands = program.commands.flatMap((command) =>
     command.commands.length === 0
