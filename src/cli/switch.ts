@@ -14,7 +14,8 @@ import { checkMove, type Ending, type Move, move } from './_move.ts';
 import { complain, EXIT, fail } from './_output.ts';
 import { createProgress, type Progress } from './_progress.ts';
 import { environmentOf, openStore, RULES_HELP } from './_rules.ts';
-import { verification } from './_verification.ts';
+import { createConceal } from './_secrets.ts';
+import { verifyMove } from './_verification.ts';
 
 /** How long a store may take, in milliseconds. */
 const TIMEOUT = 10_000;
@@ -30,6 +31,7 @@ interface SwitchOptions {
   readonly at?: Date;
   readonly dryRun?: boolean;
   readonly verify: boolean;
+  readonly name: readonly string[];
   readonly yes?: boolean;
   readonly json?: boolean;
 }
@@ -62,6 +64,7 @@ export function addSwitch(program: Command): void {
     .option('--at <time>', 'wait until then: 2026-12-01T08:00:00Z, or 08:00', readTime)
     .option('-n, --dry-run', 'show what would change, and change nothing')
     .option('--no-verify', 'do not verify that the new upstream serves what the old one serves')
+    .option('--name <name...>', 'what to verify, where the upstream has no list of it', collect, [])
     .option('-y, --yes', 'do not ask')
     .option('--json', 'print what happens as lines of JSON')
     .addHelpText(
@@ -87,8 +90,7 @@ async function run(store: RuleStore, rule: string, to: string, options: SwitchOp
   const progress = createProgress(options.json === true, store.name);
   const plan = await prepare(store, rule, to, options, progress);
   if (!plan) return EXIT.ok;
-  const isShown = options.dryRun && !verification;
-  if (options.verify && !isShown && !(await verify(plan, progress))) return EXIT.mistakes;
+  if (options.verify && !(await verify(plan, options.name, progress))) return EXIT.mistakes;
   if (options.dryRun) return EXIT.ok;
   await checkMove(plan, options.instance);
   if (!(await agree(options))) {
@@ -110,6 +112,8 @@ const EXITS: Readonly<Record<Ending, number>> = { done: EXIT.ok, restored: EXIT.
 /** A change that is checked, with the rules of both sides. */
 interface Plan extends Move {
   readonly rules: { readonly before: RuleSet; readonly after: RuleSet };
+  /** What the variables of the rules stand for. */
+  readonly secrets: ReadonlySet<string>;
 }
 
 /** Makes the change, checks it and shows it; `undefined` when there is nothing to change. */
@@ -143,13 +147,17 @@ async function prepare(
     before: { text, revision: await revisionOf(text) },
     after: { text: edited.text, revision: await revisionOf(edited.text) },
     rules: { before, after },
+    secrets: new Set([...text.matchAll(VARIABLE)].map(([, name = '']) => environmentOf(store)[name] ?? '')),
   };
 }
+
+/** A variable of the environment in a rule file. */
+const VARIABLE = /\$\{([A-Za-z_]\w*)\}/g;
 
 /** Checks a text as a whole. Variables are the gateway's, and need not be set here: a host stands for each that is not. */
 function parse(store: RuleStore, text: string): RuleSet {
   const env = environmentOf(store);
-  const names = [...text.matchAll(/\$\{([A-Za-z_]\w*)\}/g)].map(([, name = '']) => name);
+  const names = [...text.matchAll(VARIABLE)].map(([, name = '']) => name);
   const unset = names.flatMap((name) =>
     env[name] === undefined ? [[name, 'variable.invalid'] as const] : [],
   );
@@ -157,12 +165,19 @@ function parse(store: RuleStore, text: string): RuleSet {
   return parseRules(text, { file, env: { ...env, ...Object.fromEntries(unset) }, commands, regexp });
 }
 
-async function verify({ rules, rule }: Plan, progress: Progress): Promise<boolean> {
-  if (!verification)
-    throw new Error(
-      'This version cannot verify that the new upstream serves what the old one serves; look yourself, and say --no-verify.',
-    );
-  const same = await verification({ ...rules, rule }, (line) => progress.say([line], { type: 'verifying' }));
+function collect(name: string, names: readonly string[]): readonly string[] {
+  return [...names, name];
+}
+
+async function verify(
+  { rules, rule, secrets }: Plan,
+  names: readonly string[],
+  progress: Progress,
+): Promise<boolean> {
+  const conceal = createConceal(secrets);
+  const same = await verifyMove({ ...rules, rule, names, conceal }, (line) =>
+    progress.say([line], { type: 'verifying' }),
+  );
   progress.say(
     [
       same

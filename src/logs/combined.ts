@@ -70,9 +70,7 @@ function findHost(fields: readonly Field[], known: readonly Field[]): string | u
 /** A name with a dot whose last label has letters; not an address, a number or a word. */
 function isName(text: string): boolean {
   const name = splitHost(text).name;
-  return (
-    /\.[a-z][a-z\d-]+$/.test(name) && parseAuthority(text) !== undefined && !/^tlsv|\.[\d.]+$/.test(name)
-  );
+  return /\.[a-z][a-z\d-]+$/.test(name) && parseAuthority(text) !== undefined && !name.startsWith('tlsv');
 }
 
 function isAddress(text: string): boolean {

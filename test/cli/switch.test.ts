@@ -315,3 +315,36 @@ test('the admin address counts what becomes of requests at upstreams', async () 
   expect(await metrics()).toContain(`turnout_upstream_errors_total${labels} 1\n`);
   expect(await metrics()).toContain(`turnout_upstream_refusals_total${labels} 1\n`);
 });
+
+describe('verifying before the switch', () => {
+  const literal = (to: string): string => `rules:
+  - { name: files, protocol: file, mode: proxy, match: /a, to: "${to}/a" }
+`;
+
+  test.each([
+    ['the same', 'same', 'same', 0, /Verified: it serves the same/],
+    ['something else', 'old', 'new', 1, /Not the same; nothing was written/],
+  ])('what serves %s', async (_, old, other, code, said) => {
+    const [before, after] = [await startUpstream(old), await startUpstream(other)];
+    const cwd = await makeFolder({ 'turnout.yaml': literal(before.origin) });
+    const ended = await run(['switch', 'files', `${after.origin}/a`, '--yes', '--watch', '0'], { cwd });
+    expect(ended.stdout + ended.stderr).toMatch(said);
+    expect(ended.code).toBe(code);
+    expect(await readFile(join(cwd, 'turnout.yaml'), 'utf8')).toBe(
+      literal(code === 0 ? after.origin : before.origin),
+    );
+  });
+
+  test('what cannot be told is said, and nothing is written', async () => {
+    const before = await startUpstream('old');
+    const cwd = await makeFolder({ 'turnout.yaml': rulesFor(before.origin) });
+    const ended = await run(['switch', 'files', 'http://127.0.0.1:1', '--yes'], { cwd });
+    expect(ended).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('Say what to verify'),
+    });
+    expect(await readFile(join(cwd, 'turnout.yaml'), 'utf8')).toBe(rulesFor(before.origin));
+    const dead = await run(['switch', 'files', 'http://127.0.0.1:1', '--yes', '--name', '/a'], { cwd });
+    expect(dead).toMatchObject({ code: 2, stderr: expect.stringContaining('--no-verify') });
+  });
+});
