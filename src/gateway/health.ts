@@ -4,6 +4,7 @@ import type { CompiledUpstream } from '../core/compiled-rule.ts';
 import { type Breaker, createBreaker } from './breaker.ts';
 import type { Guard } from './guard.ts';
 import { callHook } from './hook.ts';
+import { readRateLimit } from './rate-limit.ts';
 import { type Transport, UpstreamError, type UpstreamResponse } from './transport.ts';
 
 /** After so many failures in a row an upstream is asked after the others. */
@@ -88,7 +89,8 @@ export function createHealth({ transport, onChange, guard }: HealthOptions): Hea
     async watch(upstream, ask) {
       const state = stateOf(upstream.origin);
       const result = await state.breaker.watch(ask, isServerError);
-      if (result.response.status === 429) state.busyUntil = Date.now() + readRespite(result.response) * 1000;
+      const respite = readRespite(result.response);
+      if (respite > 0) state.busyUntil = Date.now() + respite * 1000;
       return result;
     },
   };
@@ -109,8 +111,15 @@ function isServerError({ response }: { readonly response: UpstreamResponse }): b
   return response.status >= 500;
 }
 
+/** For how many seconds an upstream wants no more requests: it says so, or that none are left. */
+function readRespite({ status, headers }: UpstreamResponse): number {
+  if (status === 429) return readRetryAfter(headers);
+  const limit = readRateLimit(headers);
+  return limit?.remaining === 0 ? Math.min(limit.window ?? RESPITE.usual, RESPITE.most) : 0;
+}
+
 /** RFC 9110 §10.2.3: seconds, or a date. */
-function readRespite({ headers }: UpstreamResponse): number {
+function readRetryAfter(headers: UpstreamResponse['headers']): number {
   const field = headers['retry-after'] ?? '';
   const seconds = /^\d{1,9}$/.test(field) ? Number(field) : (Date.parse(field) - Date.now()) / 1000;
   if (Number.isNaN(seconds)) return RESPITE.usual;

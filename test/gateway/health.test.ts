@@ -84,6 +84,18 @@ describe.each(transports)('upstreams that are out of order, over %s', (_, create
     expect(await get()).toMatchObject({ body: first.origin });
   });
 
+  test('who says that no requests are left is left alone', async () => {
+    vi.useFakeTimers({ toFake: ['Date'] });
+    const limits = { 'ratelimit-limit': '100;w=60', 'ratelimit-remaining': '0;w=60' };
+    const [first, second] = [await startMoody(200, limits), await startMoody()];
+    const get = await front([first.origin, second.origin]);
+    expect(await get()).toMatchObject({ body: first.origin });
+    expect(await get()).toMatchObject({ body: second.origin });
+    first.headers = {};
+    vi.setSystemTime(Date.now() + 60_000);
+    expect(await get()).toMatchObject({ body: first.origin });
+  });
+
   test('one that does not answer is not waited for when another one can', async () => {
     const silent = await startRawUpstream(() => {});
     const second = await startMoody();
