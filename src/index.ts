@@ -38,7 +38,7 @@ export {
 export { type Consideration, type Explanation, explain } from './core/explain.ts';
 export type { Expression } from './core/expression.ts';
 export type { Networks } from './core/networks.ts';
-export type { Option, OptionShape, Options, OptionType } from './core/options.ts';
+export type { Option, OptionNames, OptionShape, Options, OptionType } from './core/options.ts';
 export { definePath, type PathCodec } from './core/path.ts';
 export { PatternError } from './core/pattern.ts';
 export type {

@@ -1,6 +1,14 @@
 import { isObject } from './json-document.ts';
 import { suggest } from './suggest.ts';
 
+/** What the names of a mapping must look like. */
+export interface OptionNames {
+  /** The expression that they match; linear, and anchored. */
+  readonly pattern: RegExp;
+  /** What must stand there, for the sentence `Write …`. */
+  readonly expected: string;
+}
+
 /** What a value must be. */
 export type OptionType = {
   /** What must stand there, for the sentence `Write …`: `the address of a key`. */
@@ -40,7 +48,7 @@ export type OptionType = {
       /** A mapping whose names are the user's own. */
       readonly type: 'map';
       /** What a name must look like, linear and anchored, and what must stand there; any name when left out. */
-      readonly names?: { readonly pattern: RegExp; readonly expected: string };
+      readonly names?: OptionNames;
       /** What each of its values is. */
       readonly of: OptionType;
     }
