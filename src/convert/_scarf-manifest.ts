@@ -42,7 +42,7 @@ const COMMON = {
   owner: { expected: 'text', test: (value: unknown) => typeof value === 'string' },
 };
 const DOCKER = {
-  registry: required('the host of a registry'),
+  registry: { expected: 'the host of a registry', test: isHost, required: true },
   'always-proxy': flag,
 };
 const FILE = { 'outgoing-url': text('an address') };
@@ -86,6 +86,10 @@ const HASH_KEYS = ['type', 'hash'];
 
 function isHash(value: unknown): boolean {
   return isObject(value) && HASH_KEYS.every((key) => isText(value[key]));
+}
+
+function isHost(value: unknown): boolean {
+  return isText(value) && /^(?:https?:\/\/)?[^/?#]+\/?$/i.test(value);
 }
 
 function isTexts(value: unknown): boolean {
@@ -148,8 +152,8 @@ function listTypes(): string {
 
 function explainType(type: unknown): string {
   const near = typeof type === 'string' ? suggest(type, Object.keys(TYPES)) : undefined;
-  const name = typeof type === 'string' ? `\`${type}\`` : 'such a';
-  return `There is no rule type ${name}; ${near ? `did you mean \`${near}\`?` : `write ${listTypes()}.`}`;
+  const which = typeof type === 'string' ? `rule type \`${type}\`` : 'such rule type';
+  return `There is no ${which}; ${near ? `did you mean \`${near}\`?` : `write ${listTypes()}.`}`;
 }
 
 function findMistakes(

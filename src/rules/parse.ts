@@ -13,7 +13,7 @@ import { conceal } from './conceal.ts';
 import { type RuleDocument, readDocument } from './document.ts';
 import { type Environment, type Expanded, type Expansions, expandVariables } from './expand.ts';
 import type { Mistake } from './mistake.ts';
-import { isMapping, type RuleEntry } from './rule-file.ts';
+import { isMapping, type RuleEntry, valueAt } from './rule-file.ts';
 
 /** Options of `parseRules`. */
 export interface ParseOptions {
@@ -89,8 +89,21 @@ function readSource(data: unknown, env: Environment, limit: number): Source {
     mistakes,
     expansions: new Map(),
     converted: true,
-    toFile: ({ offset: _, ...mistake }) => ({ ...mistake, path: trace(mistake.path) }),
+    toFile({ offset: _, ...mistake }) {
+      const path = trace(mistake.path);
+      const message = quoteAnew(mistake.message, valueAt(file, mistake.path), valueAt(data, path));
+      return { ...mistake, path, message };
+    },
   };
+}
+
+/** Says of the text that somebody has written what was said of the text that was made of it. */
+function quoteAnew(message: string, made: unknown, written: unknown): string {
+  if (typeof made !== 'string' || typeof written !== 'string') return message;
+  return ['`', "'"].reduce(
+    (text, mark) => text.replaceAll(mark + made + mark, () => mark + written + mark),
+    message,
+  );
 }
 
 function checkEntries(

@@ -357,7 +357,7 @@ describe('a manifest with a mistake', () => {
     ],
     ['{"type": "x", "domain": "d"}', `3:10 invalid_value: There is no rule type \`x\`; write ${types}.`],
     ['{"domain": "d"}', `3:1 missing_key: \`type\` is missing here; write ${types}.`],
-    ['{"type": 1}', `3:10 invalid_value: There is no rule type such a; write ${types}.`],
+    ['{"type": 1}', `3:10 invalid_value: There is no such rule type; write ${types}.`],
     ['17', '3:1 invalid_value: A rule of a manifest is a mapping with `type` and `domain`.'],
     [
       '{"type": "file-v1", "domain": "d", "incoming-pat": "/x"}',
@@ -424,8 +424,12 @@ describe('a manifest with a mistake', () => {
       '3:77 unknown_parameter: `match` has no variable `b`; did you mean `a`?',
     ],
     [
+      '{"type": "docker-v1", "domain": "d", "repository-name": "a/b", "registry": "https://e.example/c"}',
+      '3:76 invalid_value: `registry` must be the host of a registry.',
+    ],
+    [
       '{"type": "file-v2", "domain": "d", "incoming-path": "/(a", "outgoing-url": "https://e.example/b"}',
-      "3:53 invalid_match: `.*?(?:/(a).*` is not a regular expression: missing closing ): '.*?(?:/(a).*'.",
+      "3:53 invalid_match: `/(a` is not a regular expression: missing closing ): '/(a'.",
     ],
     [
       '{"type": "file-v2", "domain": "d", "incoming-path": "/(?<a>b)", "outgoing-url": "https://e.example/{a*}"}',
